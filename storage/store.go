@@ -1,0 +1,52 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Each error of this package wraps one of these, in an *Error where a file is concerned.
+var (
+	// ErrNotFound is returned when the file, bucket or folder is certainly absent.
+	ErrNotFound = errors.New("file not found")
+	// ErrForbidden is returned when the storage refuses access.
+	ErrForbidden = errors.New("access denied")
+	// ErrIsDir is returned when the path names a folder.
+	ErrIsDir = errors.New("is a directory")
+	// ErrBadPath is returned when a path is malformed, leaves its root, or names a store or bucket that is not configured.
+	ErrBadPath = errors.New("path not allowed")
+	// ErrChanged is returned when the file is no longer the version it was pinned to.
+	ErrChanged = errors.New("file changed")
+	// ErrUnavailable is returned when the storage has not answered for as long as the budget allows: try again later.
+	ErrUnavailable = errors.New("storage unavailable")
+)
+
+// Info describes one version of one file.
+type Info struct {
+	// Path is what schedule_work takes.
+	Path string
+	Size int64
+	// Version is the pin: an ETag with its quotes, or for a local file its inode and mtime. Opaque to all but its store.
+	Version string
+	ModTime time.Time
+}
+
+// Page is one page of a listing. Next is the After of the following page, "" on the last.
+type Page struct {
+	Files []Info
+	Next  string
+}
+
+// Store is what the program needs of a storage. Implementations are safe for concurrent use.
+type Store interface {
+	// List returns at most limit files whose path begins with prefix and sorts after `after`, by ascending path (bytewise).
+	List(ctx context.Context, prefix, after string, limit int) (Page, error)
+	// Stat returns the current version of a file.
+	Stat(ctx context.Context, path string) (Info, error)
+	// Open reads the version named by info (Path, Size and Version are used) from off to the end of the file. The reader
+	// fetches ahead up to off+want, and little beyond it. It ends with io.EOF at info.Size exactly; an earlier end is an
+	// error (ErrChanged where the file got shorter). Opening may be lazy: errors may come from Read. Close releases all.
+	Open(ctx context.Context, info Info, off, want int64) (io.ReadCloser, error)
+}
