@@ -1,0 +1,52 @@
+# Everything that is built, tested or tried here. `make help` lists it. Tools go to .tools/bin, binaries to bin/.
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -X main.version=$(VERSION)
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## build bin/colsum
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/colsum ./cmd/colsum
+
+demo: build ## a cluster, S3, two big files, a killed leader, and the proof that the sums are right
+	scripts/demo
+
+test: s3-server ## all tests, against a real S3 server too
+	go test -timeout 9m ./...
+
+race: s3-server ## all tests under the race detector, the long ones left out
+	go test -timeout 20m -race -short ./...
+
+purego: ## the engine's tests without assembly
+	go test -timeout 9m -tags purego ./decimal/... ./csvsum/...
+
+corpus: ## every file of the CSV corpus at every split size
+	COLSUM_CORPUS=full go test -count=1 -run Corpus ./csvsum/...
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+bench: ## all benchmarks, once
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: ## gofmt, vet, staticcheck and a few more
+	scripts/install-golangci-lint
+	.tools/bin/golangci-lint run ./...
+
+cluster-up: build ## start 3 nodes and 2 workers (UP="--nodes 5 --port-base 6000" and the like)
+	scripts/cluster up $(UP)
+
+cluster-down: ## stop them
+	scripts/cluster down
+
+clean: ## remove what was built
+	rm -rf bin *.test *.prof *.out
+
+s3-server:
+	@scripts/install-versitygw
+
+.PHONY: help build demo test race purego corpus fuzz bench lint cluster-up cluster-down clean s3-server
