@@ -15,17 +15,14 @@ const (
 // leader do not come back together.
 type backoff struct{ bound time.Duration }
 
-// wait reports whether it waited to the end: false if one of the two contexts ended first.
-func (b *backoff) wait(caller, client context.Context) bool {
+// wait returns early if one of the two contexts ends.
+func (b *backoff) wait(caller, client context.Context) {
 	b.bound = min(max(2*b.bound, backoffBase), backoffMax)
 	t := time.NewTimer(rand.N(b.bound))
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
 	case <-caller.Done():
-		return false
 	case <-client.Done():
-		return false
 	}
 }

@@ -148,6 +148,7 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 	var (
 		wait     backoff
 		hops     int
+		last     error // what kept the latest attempt from being answered
 		rejected = map[string]*HandshakeError{} // the coordinators that want none of us
 	)
 	for {
@@ -155,6 +156,9 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 			return nil, ErrClosed
 		}
 		if err := ctx.Err(); err != nil {
+			if last != nil {
+				return nil, fmt.Errorf("rpc %s: %w (last attempt: %w)", method, err, last)
+			}
 			return nil, fmt.Errorf("rpc %s: %w", method, err)
 		}
 		addr := c.target()
@@ -201,14 +205,11 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 			err = fmt.Errorf("%s is not the leader", addr)
 		}
 		hops = 0
-		c.log.Debug("rpc attempt", "method", method, "addr", addr, "err", err)
-		if !wait.wait(ctx, l.ctx) {
-			if ctx.Err() == nil {
-				return nil, ErrClosed
-			}
-			// What kept the call from being answered says more than that time was up.
-			return nil, fmt.Errorf("rpc %s: %w (last attempt: %w)", method, ctx.Err(), err)
+		if ctx.Err() == nil {
+			last = err
 		}
+		c.log.Debug("rpc attempt", "method", method, "addr", addr, "err", err)
+		wait.wait(ctx, l.ctx)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 
 func TestMessagesArriveWhole(t *testing.T) {
 	noLeaks(t)
-	var got any
+	got := make(chan any, 1)
 	want := []any{
 		&LeaseRequest{Worker: Worker{ID: "w1", Host: "h", Slots: 3, Version: "v"}, Max: 7, Wait: 20 * time.Second},
 		&HeartbeatRequest{Worker: Worker{ID: "w1"}, Leaving: true, Running: []Running{{TaskRef{"a", 1 << 40, 1<<64 - 1}, 1 << 41}}},
@@ -46,13 +46,13 @@ func TestMessagesArriveWhole(t *testing.T) {
 	}}}
 	beat := &HeartbeatReply{Stop: []TaskRef{{"a", 1, 2}}}
 	n := start(t, &node{
-		lease:     func(_ context.Context, r *LeaseRequest) (*LeaseReply, error) { got = r; return lease, nil },
-		heartbeat: func(_ context.Context, r *HeartbeatRequest) (*HeartbeatReply, error) { got = r; return beat, nil },
+		lease:     func(_ context.Context, r *LeaseRequest) (*LeaseReply, error) { got <- r; return lease, nil },
+		heartbeat: func(_ context.Context, r *HeartbeatRequest) (*HeartbeatReply, error) { got <- r; return beat, nil },
 		complete: func(_ context.Context, r *CompleteRequest) (*CompleteReply, error) {
-			got = r
+			got <- r
 			return &CompleteReply{}, nil
 		},
-		fail: func(_ context.Context, r *FailRequest) (*FailReply, error) { got = r; return &FailReply{}, nil },
+		fail: func(_ context.Context, r *FailRequest) (*FailReply, error) { got <- r; return &FailReply{}, nil },
 	}, ServerConfig{ClusterID: "c1"})
 	c := client(t, ClientConfig{ClusterID: "c1"}, n.addr)
 	ctx := within(t)
@@ -61,8 +61,8 @@ func TestMessagesArriveWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(got, want[i]) {
-			t.Errorf("request: got %+v, want %+v", got, want[i])
+		if r := recv(t, got, "the request"); !reflect.DeepEqual(r, want[i]) {
+			t.Errorf("request: got %+v, want %+v", r, want[i])
 		}
 		if !reflect.DeepEqual(reply, wantReply) {
 			t.Errorf("reply: got %+v, want %+v", reply, wantReply)
