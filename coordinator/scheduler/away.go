@@ -1,0 +1,144 @@
+package scheduler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"colsum/csvsum"
+	"colsum/rpc"
+)
+
+// away is a work's storage that does not answer. While it is away one task at a time is leased, to probe; the first task
+// that completes ends it.
+type away struct {
+	since   time.Time // zero: the storage answers
+	delay   time.Duration
+	probeAt time.Time
+	probe   rpc.LeaseToken // the probe under way; 0 for none
+}
+
+// open reports whether a task may be leased.
+func (a *away) open(now time.Time) bool {
+	return a.since.IsZero() || (a.probe == 0 && !now.Before(a.probeAt))
+}
+
+// granted makes a lease given while the storage is away the probe.
+func (a *away) granted(now time.Time, token rpc.LeaseToken) {
+	if !a.since.IsZero() {
+		a.probe = token
+	}
+}
+
+func (a *away) probing(token rpc.LeaseToken) bool { return a.probe != 0 && a.probe == token }
+
+func (a *away) released(token rpc.LeaseToken) {
+	if a.probing(token) {
+		a.probe = 0
+	}
+}
+
+// failed records that the storage did not answer. Only a probe makes the delay grow: the other tasks that were under way
+// when the storage went report the same outage.
+func (a *away) failed(now time.Time, probe bool) {
+	switch {
+	case a.since.IsZero():
+		a.since, a.delay = now, awayBase
+	case probe:
+		a.delay = min(2*a.delay, awayMax)
+	default:
+		return
+	}
+	a.probeAt = now.Add(a.delay)
+}
+
+func (a *away) clear() { *a = away{} }
+
+// AwaySince returns since when the storage of a work has not answered.
+func (s *Scheduler) AwaySince(id rpc.WorkID) (since time.Time, ok bool) {
+	w := s.works[id]
+	if w == nil || w.away.since.IsZero() {
+		return time.Time{}, false
+	}
+	return w.away.since, true
+}
+
+// cannotSee records that a worker cannot see the work's file.
+func (s *Scheduler) cannotSee(now time.Time, w *work, id rpc.WorkerID) {
+	s.blinds[w] = struct{}{}
+	if w.blind == nil {
+		w.blind = make(map[rpc.WorkerID]time.Time)
+	}
+	w.blind[id] = now.Add(blindRetry)
+}
+
+// sees reports whether a worker may be given tasks of a work. One that could not see the file gets one task at times, in
+// case it can now.
+func (s *Scheduler) sees(now time.Time, w *work, k *worker) bool {
+	retry, blind := w.blind[k.info.ID]
+	if !blind {
+		return true
+	}
+	if now.Before(retry) {
+		return false
+	}
+	s.cannotSee(now, w, k.info.ID)
+	s.at(now.Add(blindRetry), w, noTask)
+	return true
+}
+
+// checkBlind fails the works whose file none of the live workers has seen for BlindLimit. Without workers nothing fails:
+// one that sees the file may come.
+func (s *Scheduler) checkBlind(now time.Time) {
+	for w := range s.blinds {
+		for id := range w.blind {
+			if s.workers[id] == nil {
+				delete(w.blind, id)
+			}
+		}
+		if len(w.blind) == 0 || w.doomed {
+			w.unseen = time.Time{}
+			delete(s.blinds, w)
+			continue
+		}
+		if !s.allBlind(w) {
+			w.unseen = time.Time{}
+			continue
+		}
+		if w.unseen.IsZero() {
+			w.unseen = now
+			s.at(now.Add(s.cfg.BlindLimit), w, noTask)
+		}
+		if now.Sub(w.unseen) >= s.cfg.BlindLimit {
+			s.Doom(now, w.ID, csvsum.DocError{
+				Code: "file_not_found",
+				Message: fmt.Sprintf("no worker has been able to see the file for %v; asked: %s",
+					s.cfg.BlindLimit, strings.Join(s.blindHosts(w), ", ")),
+			})
+		}
+	}
+}
+
+func (s *Scheduler) allBlind(w *work) bool {
+	any := false
+	for id, k := range s.workers {
+		if k.leaving {
+			continue
+		}
+		if _, blind := w.blind[id]; !blind {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+func (s *Scheduler) blindHosts(w *work) []string {
+	var hosts []string
+	for id := range w.blind {
+		hosts = append(hosts, fmt.Sprintf("%s on %s", id, s.workers[id].info.Host))
+	}
+	slices.Sort(hosts)
+	return hosts
+}
