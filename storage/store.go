@@ -19,6 +19,9 @@ var (
 	ErrBadPath = errors.New("path not allowed")
 	// ErrChanged is returned when the file is no longer the version it was pinned to.
 	ErrChanged = errors.New("file changed")
+	// ErrRefused is returned when the storage answers that the request itself is wrong (400, 405, a redirect) or when its
+	// certificate is not trusted: asking again cannot help.
+	ErrRefused = errors.New("request refused")
 	// ErrUnavailable is returned when the storage has not answered for as long as the budget allows: try again later.
 	ErrUnavailable = errors.New("storage unavailable")
 )
@@ -37,6 +40,13 @@ type Info struct {
 type Page struct {
 	Files []Info
 	Next  string
+}
+
+// Writer is a file in the making. Nothing of it can be seen under its name before Close has returned nil. Abort discards
+// it; after Close it does nothing, so `defer w.Abort()` is the way to use it. Not safe for concurrent use.
+type Writer interface {
+	io.WriteCloser
+	Abort()
 }
 
 // Store is what the program needs of a storage. Implementations are safe for concurrent use.

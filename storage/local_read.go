@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// localReader reads a pinned file. After every read, and before it hands the bytes out, it checks that the file still has
+// the inode, mtime and size of the pin, so bytes of another version never reach the caller as far as the file system's
+// clock can tell versions apart.
+type localReader struct {
+	f       *os.File
+	path    string
+	size    int64
+	version string
+	off     int64
+	pinned  unix.Stat_t // what version stands for, so that the check of each read compares numbers
+	now     unix.Stat_t
+	stats   *Stats
+	stop    func() <-chan struct{} // of the ctx given to Open
+	cause   func() error
+	err     error // sticky
+}
+
+// check compares a fresh stat with the pin, and remembers it.
+func (r *localReader) check(st *unix.Stat_t) error {
+	if version(st) != r.version || st.Size != r.size {
+		return r.changed()
+	}
+	r.pinned = *st
+	return nil
+}
+
+func (r *localReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	n, err := r.read(p)
+	r.off += int64(n)
+	r.stats.BytesLocal.Add(int64(n))
+	if err != nil {
+		r.err = err
+		if err != io.EOF {
+			r.stats.count(err)
+		}
+	}
+	return n, err
+}
+
+func (r *localReader) read(p []byte) (int, error) {
+	select {
+	case <-r.stop():
+		return 0, &Error{Op: "read", Path: r.path, Off: r.off, N: int64(len(p)), Err: r.cause()}
+	default:
+	}
+	if left := r.size - r.off; int64(len(p)) > left {
+		p = p[:left]
+	}
+	if len(p) == 0 {
+		if r.off < r.size {
+			return 0, nil
+		}
+		if err := r.verify(); err != nil {
+			return 0, err
+		}
+		return 0, io.EOF
+	}
+	n, err := r.f.ReadAt(p, r.off)
+	if verr := r.verify(); verr != nil {
+		return 0, verr
+	}
+	switch {
+	case n == len(p):
+		return n, nil
+	case err == io.EOF: // inside the pinned size, by a file that claims to have it still
+		return 0, r.changed()
+	default:
+		return 0, &Error{Op: "read", Path: r.path, Off: r.off, N: int64(len(p)), Err: ErrUnavailable, Detail: err.Error()}
+	}
+}
+
+// verify reports whether the open file is still the pinned version.
+func (r *localReader) verify() error {
+	if err := fstat(r.f, &r.now); err != nil {
+		return &Error{Op: "read", Path: r.path, Off: r.off, Err: ErrUnavailable, Detail: err.Error()}
+	}
+	if r.now.Size != r.pinned.Size || r.now.Mtim != r.pinned.Mtim || r.now.Ino != r.pinned.Ino {
+		return r.changed()
+	}
+	return nil
+}
+
+func (r *localReader) changed() error {
+	return &Error{Op: "read", Path: r.path, Err: ErrChanged, Detail: "size, modification time or inode is not what it was"}
+}
+
+func (r *localReader) Close() error {
+	if r.err == nil {
+		r.err = os.ErrClosed
+	}
+	return r.f.Close()
+}
