@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"colsum/rpc"
+	"colsum/storage"
+)
+
+var (
+	// errDropped is the cause of a task's context when the leader has no more use for the task.
+	errDropped = errors.New("task stopped by the leader")
+	// errGraceOver is its cause when the worker ends before the task does.
+	errGraceOver = errors.New("worker is leaving")
+)
+
+// panicError is a task's panic.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic in task: %v", e.value) }
+
+// maxMessage bounds the text of a failure, in bytes.
+const maxMessage = 1000
+
+// failureOf says whose fault an error of running a task is.
+//
+// An absent or forbidden file is certain for all when S3 says so. When a disk says so it holds for this host alone, and
+// so it does when no *storage.Error tells which of the two spoke: the leader then tries other workers first.
+func failureOf(err error) rpc.Failure {
+	f := rpc.Failure{Kind: rpc.Broke, Code: "internal", Message: err.Error()}
+	var broken *panicError
+	switch {
+	case errors.Is(err, errGraceOver):
+		return returned(rpc.TaskRef{})
+	case errors.As(err, &broken):
+		f.Code = "worker_panic"
+	case errors.Is(err, storage.ErrChanged):
+		f.Kind, f.Code = rpc.Changed, "file_changed"
+	case errors.Is(err, storage.ErrUnavailable):
+		f.Kind, f.Code = rpc.StorageAway, "storage_unavailable"
+	case errors.Is(err, storage.ErrNotFound):
+		f.Kind, f.Code = absent(err), "file_not_found"
+	case errors.Is(err, storage.ErrForbidden):
+		f.Kind, f.Code = absent(err), "forbidden"
+	case errors.Is(err, storage.ErrRefused):
+		// This worker's endpoint, region or certificates may be at fault.
+		f.Kind, f.Code = rpc.NotHere, "storage_refused"
+	case errors.Is(err, storage.ErrBadPath), errors.Is(err, storage.ErrIsDir):
+		f.Kind, f.Code = rpc.NotHere, "bad_path"
+	}
+	if len(f.Message) > maxMessage {
+		f.Message = strings.ToValidUTF8(f.Message[:maxMessage], "") + "..."
+	}
+	return f
+}
+
+func absent(err error) rpc.FailureKind {
+	var e *storage.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Path, "s3://") {
+		return rpc.Gone
+	}
+	return rpc.NotHere
+}
+
+func returned(r rpc.TaskRef) rpc.Failure {
+	return rpc.Failure{TaskRef: r, Kind: rpc.Returned, Code: "worker_leaving", Message: "the worker is leaving"}
+}
