@@ -148,7 +148,7 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 	var (
 		wait     backoff
 		hops     int
-		last     error // what kept the latest attempt from being answered
+		last     error                          // what kept the latest attempt from being answered
 		rejected = map[string]*HandshakeError{} // the coordinators that want none of us
 	)
 	for {
@@ -157,7 +157,7 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 		}
 		if err := ctx.Err(); err != nil {
 			if last != nil {
-				return nil, fmt.Errorf("rpc %s: %w (last attempt: %w)", method, err, last)
+				return nil, fmt.Errorf("rpc %s: %w (last attempt: %v)", method, err, last)
 			}
 			return nil, fmt.Errorf("rpc %s: %w", method, err)
 		}
