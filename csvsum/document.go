@@ -82,9 +82,3 @@ type DocDial struct {
 	BOM         bool    `json:"bom"`
 	Compression *string `json:"compression"`
 }
-
-// Doc returns the dialect as the document shows it.
-func (d *Dialect) Doc() *DocDial { panic("stub") }
-
-// Result returns the sums so far; with final set, the warnings and the digest as well (all tasks must be folded then).
-func (f *Fold) Result(p *Plan, final bool) *Result { panic("stub") }

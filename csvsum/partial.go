@@ -1,6 +1,10 @@
 package csvsum
 
-import "colsum/decimal"
+import (
+	"fmt"
+
+	"colsum/decimal"
+)
 
 // MaxBadCells is how many bad cells are listed.
 const MaxBadCells = 20
@@ -15,7 +19,7 @@ type Partial struct {
 	// Assumed is the state the scan took for granted at Start.
 	Assumed State `codec:"assumed"`
 	// Ends[s] is the state at End if the state at Start is s, or Unknown where that was not computed. Ends[Assumed] is
-	// always known.
+	// always known, unless Fault is set: a scan that met a fault need not have reached End.
 	Ends [NumStates]State `codec:"ends"`
 	Rows int64            `codec:"rows"`
 	// Width is the number of fields of the widest record, 0 without records.
@@ -57,3 +61,35 @@ type Fault struct {
 }
 
 func (f *Fault) Error() string { return f.Detail }
+
+// Validate returns an error for a partial that no scan of the work would have made: what comes from another machine is
+// checked with it before it is offered to a Fold.
+func (p *Partial) Validate() error {
+	switch {
+	case p.Start < 0 || p.End < p.Start:
+		return fmt.Errorf("partial: range [%d, %d)", p.Start, p.End)
+	case p.Assumed >= NumStates:
+		return fmt.Errorf("partial: assumed state %d", p.Assumed)
+	case p.Fault == nil && p.Ends[p.Assumed] == Unknown:
+		return fmt.Errorf("partial: no end state for the assumed state %d", p.Assumed)
+	case p.Rows < 0 || p.Width < 0:
+		return fmt.Errorf("partial: %d rows of width %d", p.Rows, p.Width)
+	case len(p.Columns) > MaxSelected:
+		return fmt.Errorf("partial: %d columns, more than %d", len(p.Columns), MaxSelected)
+	case len(p.Bad) > MaxBadCells:
+		return fmt.Errorf("partial: %d bad cells, more than %d", len(p.Bad), MaxBadCells)
+	}
+	for s, end := range p.Ends {
+		if end >= NumStates && end != Unknown {
+			return fmt.Errorf("partial: end state %d for state %d", end, s)
+		}
+	}
+	for i := range p.Columns {
+		c := &p.Columns[i]
+		if c.Numeric < 0 || c.Empty < 0 || c.Invalid < 0 ||
+			c.Numeric > p.Rows || c.Empty > p.Rows-c.Numeric || c.Invalid > p.Rows-c.Numeric-c.Empty {
+			return fmt.Errorf("partial: selected column %d: %d numeric, %d empty and %d invalid cells in %d rows", i, c.Numeric, c.Empty, c.Invalid, p.Rows)
+		}
+	}
+	return nil
+}

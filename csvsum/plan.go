@@ -1,6 +1,9 @@
 package csvsum
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // HeadBytes is how much of a file decides its dialect.
 const HeadBytes = 1 << 20
@@ -37,7 +40,7 @@ type Dialect struct {
 	OneColumn bool `codec:"one_column"`
 }
 
-// Selection is the resolved choice of columns: the step First, First+Every, ... when Numbers is nil, else Numbers,
+// Selection is the resolved choice of columns: the step First, First+Every, ... when Numbers is empty, else Numbers,
 // ascending and distinct. Selected columns are addressed by their index in the selection.
 type Selection struct {
 	First   int   `codec:"first"`
@@ -82,12 +85,48 @@ type FormatError struct {
 
 func (e *FormatError) Error() string { return e.Detail }
 
-// Sniff decides everything about a file of size bytes from its first bytes. Give it HeadBytes, or all of a smaller file.
-// Errors: *OptionError, *FormatError, ErrShortHead.
-func Sniff(head []byte, size int64, opt Options) (*Plan, error) { panic("stub") }
-
 // Tasks returns the number of tasks of a work at this chunk size: at least 1.
-func Tasks(size, chunk int64) int64 { panic("stub") }
+func Tasks(size, chunk int64) int64 {
+	if chunk < 1 {
+		panic("csvsum: chunk below 1")
+	}
+	if size <= chunk {
+		return 1
+	}
+	return (size-1)/chunk + 1
+}
 
 // TaskRange returns the byte range of task i; it may be empty (in front of DataStart, or in an empty file).
-func (s *Spec) TaskRange(i, chunk int64) (start, end int64) { panic("stub") }
+func (s *Spec) TaskRange(i, chunk int64) (start, end int64) {
+	start = min(i*chunk, s.Size)
+	end = start + min(chunk, s.Size-start)
+	return max(start, s.DataStart), max(end, s.DataStart)
+}
+
+// limit returns the record limit in bytes.
+func (s *Spec) limit() int64 {
+	if s.RecordLimit > 0 {
+		return s.RecordLimit
+	}
+	return RecordLimit
+}
+
+// count returns how many columns of a record of width fields are selected.
+func (s *Selection) count(width int) int {
+	if len(s.Numbers) > 0 {
+		n, _ := slices.BinarySearch(s.Numbers, width+1)
+		return n
+	}
+	if width < s.First {
+		return 0
+	}
+	return (width-s.First)/s.Every + 1
+}
+
+// number returns the column number of selected column i.
+func (s *Selection) number(i int) int {
+	if len(s.Numbers) > 0 {
+		return s.Numbers[i]
+	}
+	return s.First + i*s.Every
+}

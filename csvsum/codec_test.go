@@ -1,0 +1,97 @@
+package csvsum
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+
+	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"colsum/decimal"
+)
+
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	h := codec.MsgpackHandle{}
+	h.Canonical = true
+	h.WriteExt = true
+	if err := codec.NewEncoder(&b, &h).Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func decode(t testing.TB, b []byte, v any) {
+	t.Helper()
+	h := codec.MsgpackHandle{}
+	h.RawToString = true
+	h.WriteExt = true
+	if err := codec.NewDecoderBytes(b, &h).Decode(v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reopen sends a fold and its waiting partials through the codec, as the replicated state does.
+func reopen(t testing.TB, f *Fold) *Fold {
+	t.Helper()
+	var g Fold
+	decode(t, encode(t, f), &g)
+	f.Done(func(i int64, p *Partial) {
+		var q Partial
+		decode(t, encode(t, p), &q)
+		g.Restore(i, &q)
+	})
+	return &g
+}
+
+func TestPartialRoundTrip(t *testing.T) {
+	num := func(s string) decimal.Sum {
+		v, kind := decimal.Parse([]byte(s), '.')
+		if kind != decimal.Numeric {
+			t.Fatalf("%q is no number", s)
+		}
+		return v
+	}
+	for name, p := range map[string]*Partial{
+		"zero":  {},
+		"empty": {Columns: []Column{}, Bad: []BadCell{}},
+		"full": {
+			Start: 1, End: 2, Assumed: Quoted, Ends: [NumStates]State{1, 2, 3, Unknown, 5, 6, 0}, Rows: 3, Width: 4,
+			Columns: []Column{{Sum: num("-1.25"), Numeric: 1}, {}, {Sum: num("1e500"), Empty: 2}},
+			Bad:     []BadCell{{1, 2, 3, "x\x00é"}},
+			Fault:   &Fault{"invalid_cell", "d", 1, 2, 3},
+		},
+	} {
+		b := encode(t, p)
+		var q Partial
+		decode(t, b, &q)
+		if got := encode(t, &q); !bytes.Equal(got, b) {
+			t.Errorf("%s: encoded again it is\n%x, want\n%x", name, got, b)
+		}
+		if len(q.Columns) != len(p.Columns) {
+			t.Fatalf("%s: %d columns, want %d", name, len(q.Columns), len(p.Columns))
+		}
+		for i := range p.Columns {
+			if got, want := q.Columns[i].Sum.String(), p.Columns[i].Sum.String(); got != want {
+				t.Errorf("%s: column %d: got %s, want %s", name, i, got, want)
+			}
+		}
+		p.Columns, q.Columns = nil, nil
+		p.Bad, q.Bad = append([]BadCell{}, p.Bad...), append([]BadCell{}, q.Bad...)
+		if !reflect.DeepEqual(p, &q) {
+			t.Errorf("%s: got %+v, want %+v", name, q, *p)
+		}
+	}
+}
+
+func TestPlanRoundTrip(t *testing.T) {
+	for _, columns := range []Columns{{}, {List: []ColumnRef{{Number: 2}, {Name: "b"}}}} {
+		plan := mustSniff(t, []byte("a,b\n1,2\n"), Options{Columns: columns})
+		var q Plan
+		decode(t, encode(t, plan), &q)
+		if !reflect.DeepEqual(plan, &q) {
+			t.Errorf("got %+v, want %+v", q, *plan)
+		}
+	}
+}

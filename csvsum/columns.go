@@ -1,0 +1,190 @@
+package csvsum
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Columns selects columns: a step, or a list when List is not empty. Column numbers start at 1.
+//
+// Its JSON is an object for a step, {"first":2,"every":10}, or a list of numbers and header names, [3,"price"].
+type Columns struct {
+	// Every is the step; 0 means 10. First is the first column; 0 means Every.
+	First int `json:"first,omitempty" codec:"first"`
+	Every int `json:"every,omitempty" codec:"every"`
+	// List names columns by number or by header name. Order and repetition do not matter.
+	List []ColumnRef `json:"-" codec:"list"`
+}
+
+// ColumnRef is a column by Number, or by header Name when Number is 0.
+type ColumnRef struct {
+	Number int    `codec:"number"`
+	Name   string `codec:"name"`
+}
+
+// DefaultEvery is the step where none is given.
+const DefaultEvery = 10
+
+// step returns first and every with the defaults filled in.
+func (c *Columns) step() (first, every int) {
+	every = c.Every
+	if every == 0 {
+		every = DefaultEvery
+	}
+	first = c.First
+	if first == 0 {
+		first = every
+	}
+	return first, every
+}
+
+func (c *Columns) validate() error {
+	if c.First < 0 {
+		return atLeastOne("columns.first", c.First)
+	}
+	if c.Every < 0 {
+		return atLeastOne("columns.every", c.Every)
+	}
+	if len(c.List) > MaxSelected {
+		return &OptionError{"columns", fmt.Sprintf("must list at most %d columns, got %d", MaxSelected, len(c.List))}
+	}
+	for _, r := range c.List {
+		if r.Number < 0 {
+			return atLeastOne("columns", r.Number)
+		}
+	}
+	return nil
+}
+
+func atLeastOne(field string, got int) error {
+	return &OptionError{field, fmt.Sprintf("must be at least 1, got %d", got)}
+}
+
+// ParseColumns reads a list as the command line gives it: `3,price,"with, comma"`. What looks like a whole number is a
+// column number. Errors: *OptionError.
+func ParseColumns(s string) ([]ColumnRef, error) {
+	r := csv.NewReader(strings.NewReader(s))
+	fields, err := r.Read()
+	if err != nil {
+		return nil, &OptionError{"columns", fmt.Sprintf("must be numbers and names with commas between them, got %q", s)}
+	}
+	if _, err := r.Read(); !errors.Is(err, io.EOF) {
+		return nil, &OptionError{"columns", fmt.Sprintf("must be one line, got %q", s)}
+	}
+	refs := make([]ColumnRef, 0, len(fields))
+	for _, f := range fields {
+		n, err := strconv.Atoi(strings.TrimSpace(f))
+		switch {
+		case err != nil:
+			refs = append(refs, ColumnRef{Name: f})
+		case n < 1:
+			return nil, atLeastOne("columns", n)
+		default:
+			refs = append(refs, ColumnRef{Number: n})
+		}
+	}
+	return refs, nil
+}
+
+// MarshalJSON writes the list, or the members of the step that are given.
+func (c Columns) MarshalJSON() ([]byte, error) {
+	if len(c.List) == 0 {
+		type step Columns
+		return json.Marshal(step(c))
+	}
+	list := make([]any, len(c.List))
+	for i, r := range c.List {
+		if list[i] = r.Name; r.Number != 0 {
+			list[i] = r.Number
+		}
+	}
+	return json.Marshal(list)
+}
+
+// UnmarshalJSON reads either form; null leaves the default. Errors: *OptionError.
+func (c *Columns) UnmarshalJSON(b []byte) error {
+	b = bytes.TrimSpace(b)
+	switch {
+	case bytes.Equal(b, []byte("null")):
+		return nil
+	case len(b) > 0 && b[0] == '{':
+		return c.unmarshalStep(b)
+	case len(b) > 0 && b[0] == '[':
+		return c.unmarshalList(b)
+	}
+	return &OptionError{"columns", `must be {"first":N,"every":N} or a list of numbers and names, got ` + cut(string(b), 40)}
+}
+
+func (c *Columns) unmarshalStep(b []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(b, &members); err != nil {
+		return &OptionError{"columns", err.Error()}
+	}
+	var step Columns
+	for name, raw := range members {
+		var to *int
+		switch name {
+		case "first":
+			to = &step.First
+		case "every":
+			to = &step.Every
+		default:
+			return &OptionError{"columns", fmt.Sprintf("must have no members but first and every, got %q", cut(name, 40))}
+		}
+		n, err := strconv.Atoi(string(raw))
+		if err != nil {
+			return &OptionError{"columns." + name, "must be a whole number of at least 1, got " + cut(string(raw), 40)}
+		}
+		if n < 1 {
+			return atLeastOne("columns."+name, n)
+		}
+		*to = n
+	}
+	*c = step
+	return nil
+}
+
+func (c *Columns) unmarshalList(b []byte) error {
+	var items []json.RawMessage
+	if err := json.Unmarshal(b, &items); err != nil {
+		return &OptionError{"columns", err.Error()}
+	}
+	if len(items) == 0 {
+		return &OptionError{"columns", "must list at least 1 column, got 0"}
+	}
+	if len(items) > MaxSelected {
+		return &OptionError{"columns", fmt.Sprintf("must list at most %d columns, got %d", MaxSelected, len(items))}
+	}
+	list := make([]ColumnRef, len(items))
+	for i, raw := range items {
+		if raw[0] == '"' {
+			if err := json.Unmarshal(raw, &list[i].Name); err != nil {
+				return &OptionError{"columns", err.Error()}
+			}
+			continue
+		}
+		n, err := strconv.Atoi(string(raw))
+		if err != nil {
+			return &OptionError{"columns", "must list whole numbers and names, got " + cut(string(raw), 40)}
+		}
+		if n < 1 {
+			return atLeastOne("columns", n)
+		}
+		list[i].Number = n
+	}
+	*c = Columns{List: list}
+	return nil
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "..."
+}
