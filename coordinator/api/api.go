@@ -1,0 +1,147 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"colsum/coordinator"
+	"colsum/coordinator/raftnode"
+	"colsum/csvsum"
+	"colsum/fsm"
+	"colsum/storage"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// Works is what the calls need of a coordinator; *coordinator.Coordinator has it. Errors are *problem.Error.
+type Works interface {
+	Submit(ctx context.Context, req coordinator.SubmitRequest) (id string, err error)
+	Cancel(ctx context.Context, id string) error
+	Clean(ctx context.Context, maxAge time.Duration) (removed int, err error)
+	ReadBarrier(ctx context.Context) error
+	Leader() (leader fsm.Node, self, ok bool)
+	State() *fsm.FSM
+	Document(id string) (*csvsum.Document, bool)
+	TaskCounts() coordinator.TaskCounts
+	Workers() []coordinator.WorkerView
+}
+
+// Cluster is what the calls need of a raft node; *raftnode.Node has it.
+type Cluster interface {
+	ID() string
+	Members() []raftnode.Member
+	LeaderChanged() <-chan struct{}
+}
+
+// Config of an API.
+type Config struct {
+	// Version of the program, shown by /api/cluster. Default "dev".
+	Version string
+	// HoldLeader is how long a request is held while nobody leads, before it is refused. Default 5 s.
+	HoldLeader time.Duration
+	// MaxWait caps ?wait= of get_result. Default 10 min.
+	MaxWait time.Duration
+	// Logger. Default slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.HoldLeader == 0 {
+		c.HoldLeader = 5 * time.Second
+	}
+	if c.MaxWait == 0 {
+		c.MaxWait = 10 * time.Minute
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.HoldLeader < time.Millisecond:
+		return fmt.Errorf("api config: HoldLeader: must be at least 1ms, got %v", c.HoldLeader)
+	case c.MaxWait < time.Second:
+		return fmt.Errorf("api config: MaxWait: must be at least 1s, got %v", c.MaxWait)
+	}
+	return nil
+}
+
+// API answers HTTP requests. It is an http.Handler; Serve runs it on a listener.
+type API struct {
+	cfg     Config
+	works   Works
+	cluster Cluster
+	files   storage.Store
+	log     *slog.Logger
+
+	mux      *http.ServeMux
+	toLeader http.RoundTripper
+	idle     func()        // closes toLeader's idle connections
+	closing  chan struct{} // closed when Serve begins to end: long polls answer at once
+}
+
+// New returns the API of a node.
+func New(cfg Config, works Works, cluster Cluster, files storage.Store) (*API, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		// A leader whose host is gone must not use up the time in which the next one is found.
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     30 * time.Second,
+		DisableCompression:  true,
+	}
+	a := &API{
+		cfg: cfg, works: works, cluster: cluster, files: files, log: cfg.Logger,
+		mux: http.NewServeMux(), toLeader: transport, idle: transport.CloseIdleConnections,
+		closing: make(chan struct{}),
+	}
+	a.routes()
+	return a, nil
+}
+
+// routes registers every path. The web page, /metrics and watch_work belong here too once they exist: as plain handlers
+// on a.mux, with their names in forwarded if the leader has to answer.
+func (a *API) routes() {
+	conf := huma.DefaultConfig("colsum", a.cfg.Version)
+	conf.Info.Description = "Exact sums of the columns of huge CSV files."
+	conf.CreateHooks = nil // no $schema member in the answers
+	conf.DocsPath, conf.SchemasPath = "", ""
+	conf.RejectUnknownQueryParameters = true
+	aliases(conf.Components.Schemas)
+	h := humago.New(a.mux, conf)
+
+	get := func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}
+	}
+	post := func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary}
+	}
+	huma.Register(h, get("list_files", "/api/list_files", "List the files of the default store"), a.listFiles)
+	submit := post("schedule_work", "/api/schedule_work", "Sum the columns of a file")
+	submit.DefaultStatus = http.StatusAccepted
+	huma.Register(h, submit, a.scheduleWork)
+	huma.Register(h, get("list_works", "/api/list_works", "List works, newest first, and count them"), a.listWorks)
+	huma.Register(h, get("get_result", "/api/get_result/{work_id}", "The result document of a work"), a.getResult)
+	huma.Register(h, post("cancel_work", "/api/cancel_work/{work_id}", "Stop a work"), a.cancelWork)
+	huma.Register(h, post("clean_works", "/api/clean_works", "Forget ended works"), a.cleanWorks)
+	huma.Register(h, get("cluster", "/api/cluster", "Nodes, leader and workers"), a.clusterView)
+	huma.Register(h, get("healthz", "/healthz", "Whether the process lives"), a.healthz)
+	huma.Register(h, get("readyz", "/readyz", "Whether a leader is known"), a.readyz)
+
+	doc := h.OpenAPI()
+	describeBody(doc, "/api/schedule_work", scheduleBody{})
+	describeBody(doc, "/api/clean_works", cleanBody{})
+}

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// exactNumber stands for json.Number in the OpenAPI document: a number with every digit, not the string that Go's type is.
+type exactNumber struct{}
+
+func (exactNumber) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeNumber, Description: "Exact: every digit is written out, beyond what a double holds"}
+}
+
+// columnsShape is the columns option in the OpenAPI document.
+type columnsShape struct{}
+
+func (columnsShape) Schema(huma.Registry) *huma.Schema {
+	one := 1.0
+	number := &huma.Schema{Type: huma.TypeInteger, Minimum: &one}
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{
+			Type:                 huma.TypeObject,
+			Properties:           map[string]*huma.Schema{"first": number, "every": number},
+			AdditionalProperties: false,
+			Default:              map[string]int{"first": 10, "every": 10},
+		},
+		{
+			Type:  huma.TypeArray,
+			Items: &huma.Schema{OneOf: []*huma.Schema{number, {Type: huma.TypeString}}},
+		},
+	}}
+}
+
+func aliases(r huma.Registry) {
+	r.RegisterTypeAlias(reflect.TypeFor[json.Number](), reflect.TypeFor[exactNumber]())
+}
+
+// describeBody puts the shape of a body that is read by hand into the OpenAPI document.
+func describeBody(doc *huma.OpenAPI, path string, shape any) {
+	s := doc.Components.Schemas.Schema(reflect.TypeOf(shape), true, "")
+	doc.Paths[path].Post.RequestBody = &huma.RequestBody{
+		Required: true,
+		Content:  map[string]*huma.MediaType{"application/json": {Schema: s}, formType: {Schema: s}},
+	}
+}
