@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"colsum/coordinator/scheduler"
 	"colsum/fsm"
 )
 
@@ -20,6 +21,9 @@ type Config struct {
 	KeepEnded int
 	// KeepFor is how long an ended work is kept. Default 7 days.
 	KeepFor time.Duration
+	// Heartbeat and LeaseTTL are what workers are told to keep; see scheduler.Config for the defaults (1 s and 5 s).
+	Heartbeat time.Duration
+	LeaseTTL  time.Duration
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -55,6 +59,9 @@ func (c Config) validate() error {
 		return fmt.Errorf("coordinator config: KeepEnded: must be at least 1, got %d", c.KeepEnded)
 	case c.KeepFor < time.Second:
 		return fmt.Errorf("coordinator config: KeepFor: must be at least 1s, got %v", c.KeepFor)
+	}
+	if err := (scheduler.Config{Heartbeat: c.Heartbeat, TTL: c.LeaseTTL}).Validate(); err != nil {
+		return fmt.Errorf("coordinator config: %w", err)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ const (
 	TooManyWorks       Code = "too_many_works"      // so many works are queued or running that no more are taken
 	NoLeader           Code = "no_leader"           // nobody leads at the moment: nothing was changed, try again
 	OutcomeUnknown     Code = "outcome_unknown"     // leadership was lost on the way: it may have happened or not
+	Busy               Code = "busy"                // the leader's queue is full: nothing was changed, try again
 	StorageUnavailable Code = "storage_unavailable" // the storage does not answer
 	Timeout            Code = "timeout"             // the request's time was up
 	Internal           Code = "internal"            // a defect; the log says more
@@ -46,6 +47,7 @@ var statuses = map[Code]int{
 	TooManyWorks:       http.StatusTooManyRequests,
 	NoLeader:           http.StatusServiceUnavailable,
 	OutcomeUnknown:     http.StatusServiceUnavailable,
+	Busy:               http.StatusServiceUnavailable,
 	StorageUnavailable: http.StatusServiceUnavailable,
 	Timeout:            http.StatusServiceUnavailable,
 	Internal:           http.StatusInternalServerError,
@@ -56,6 +58,7 @@ var retries = map[Code]time.Duration{
 	TooManyWorks:       5 * time.Second,
 	NoLeader:           time.Second,
 	OutcomeUnknown:     time.Second,
+	Busy:               time.Second,
 	StorageUnavailable: 5 * time.Second,
 	Timeout:            time.Second,
 }

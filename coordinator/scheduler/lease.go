@@ -51,6 +51,9 @@ func (s *Scheduler) hear(now time.Time, who rpc.Worker) *worker {
 	return k
 }
 
+// Touch records that a worker is there, for one that waits for tasks.
+func (s *Scheduler) Touch(now time.Time, who rpc.Worker) { s.hear(now, who) }
+
 // countSlots keeps the sum of slots.
 func (s *Scheduler) countSlots(k *worker, in bool) {
 	s.slots -= k.counted

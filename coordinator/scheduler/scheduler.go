@@ -91,6 +91,26 @@ func (s *Scheduler) RemoveWork(id rpc.WorkID) {
 // Has reports whether a work is known.
 func (s *Scheduler) Has(id rpc.WorkID) bool { return s.works[id] != nil }
 
+// Finished returns the works of which every task is done. The replicated state has ended them; should one be found here
+// twice in a row, the caller missed an answer and adds it anew from the state.
+func (s *Scheduler) Finished() []rpc.WorkID {
+	var ids []rpc.WorkID
+	for id, w := range s.works {
+		if w.Frontier == w.Tasks {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// SetWindow changes WorkInfo.Window.
+func (s *Scheduler) SetWindow(now time.Time, id rpc.WorkID, window int64) {
+	if w := s.works[id]; w != nil {
+		w.Window = window
+		s.refresh(now, w)
+	}
+}
+
 // Lease gives a worker up to max tasks. It takes them from the works with the fewest leases, the oldest first among
 // equals. A worker is given more tasks than it has slots (to fetch ahead) only while there are tasks enough for the slots
 // of all. A worker with an idle slot and nothing else to do may be given a backup copy of a task that takes long.

@@ -1,0 +1,61 @@
+package coordinator
+
+import (
+	"context"
+	"time"
+
+	"colsum/fsm"
+)
+
+const (
+	// retainEvery is how often ended works are counted, ageEvery how often old ones are looked for (a log entry each).
+	retainEvery = 5 * time.Second
+	ageEvery    = 10 * time.Minute
+)
+
+// retain forgets ended works by number and by age (Config.KeepEnded, KeepFor).
+func (r *reign) retain(ctx context.Context) {
+	aged := time.Now()
+	for {
+		counts := r.c.State().Counts()
+		ended := counts.Done + counts.Failed + counts.Cancelled
+		if over := ended - r.c.cfg.KeepEnded; over > 0 {
+			r.purge(ctx, time.Now(), over)
+		} else if ended > 0 && time.Since(aged) >= ageEvery {
+			aged = time.Now()
+			r.purge(ctx, aged.Add(-r.c.cfg.KeepFor), 0)
+		}
+		if !r.pause(retainEvery) {
+			return
+		}
+	}
+}
+
+func (r *reign) purge(ctx context.Context, before time.Time, limit int) {
+	removed, err := r.c.forget(ctx, before, limit)
+	if removed > 0 {
+		r.log.Info("forgot ended works", "works", removed)
+	}
+	if err != nil && !r.ended() {
+		r.log.Warn("ended works not forgotten", "error", err)
+	}
+}
+
+// announce makes this node's addresses known where the state has others.
+func (r *reign) announce(ctx context.Context) {
+	for {
+		for _, n := range r.c.State().Nodes() {
+			if n == r.c.cfg.Self {
+				return
+			}
+		}
+		_, err := r.c.node.Propose(ctx, &fsm.Announce{Node: r.c.cfg.Self})
+		if err == nil || r.ended() {
+			return
+		}
+		r.log.Warn("addresses not announced", "error", err)
+		if !r.pause(time.Second) {
+			return
+		}
+	}
+}
