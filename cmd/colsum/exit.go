@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"colsum/csvsum"
+	"colsum/storage"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses, as api.md promises them.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a command line that no run could satisfy: it names the flag and the bound.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// errSilent is returned by a command that has said all there is to say and ends with exitFailed.
+var errSilent = errors.New("failed")
+
+// report prints err for a person, in one line, and returns the exit status it stands for. A nil error is exitDone.
+func report(w io.Writer, command string, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errSilent) {
+		return exitFailed
+	}
+	var usage *usageError
+	var parse *kong.ParseError
+	if errors.As(err, &usage) || errors.As(err, &parse) {
+		help := "colsum --help"
+		if command != "" {
+			help = "colsum " + command + " --help"
+		}
+		fmt.Fprintf(w, "colsum: %s (see %s)\n", plain(err), help)
+		return exitUsage
+	}
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w, "colsum: interrupted")
+		return exitFailed
+	}
+	fmt.Fprintf(w, "colsum: %s\n", plain(err))
+	return exitFailed
+}
+
+// plain is the text of err on one line.
+func plain(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// docError turns an error of reading or understanding a file into the form a result document gives it; the codes are
+// those that the cluster uses.
+func docError(err error) *csvsum.DocError {
+	d := &csvsum.DocError{Code: "internal", Message: err.Error()}
+	var format *csvsum.FormatError
+	var option *csvsum.OptionError
+	switch {
+	case errors.As(err, &format):
+		d.Code, d.Message = format.Code, format.Detail
+	case errors.As(err, &option):
+		d.Code = "bad_option"
+	case errors.Is(err, storage.ErrNotFound):
+		d.Code = "file_not_found"
+	case errors.Is(err, storage.ErrForbidden):
+		d.Code = "forbidden"
+	case errors.Is(err, storage.ErrIsDir), errors.Is(err, storage.ErrBadPath):
+		d.Code = "bad_path"
+	case errors.Is(err, storage.ErrChanged):
+		d.Code = "file_changed"
+	case errors.Is(err, storage.ErrUnavailable):
+		d.Code = "storage_unavailable"
+	}
+	return d
+}
