@@ -54,15 +54,3 @@ type Counts struct {
 	Queued, Running, Done, Failed, Cancelled int
 	TasksDone, TasksPending                  int64
 }
-
-// Queries are methods of FSM:
-//
-//	Document(id string) (*csvsum.Document, bool)       // work_id, filepath, status, times, error, progress, file, dialect, result
-//	Summaries(status Status, limit int, after string) (list []Summary, next string)  // newest first; "" for every status
-//	Active(id string) (*Active, bool)                  // a queued or running work
-//	ActiveIDs() []string                               // oldest first
-//	Counts() Counts
-//	Nodes() []Node                                     // by id
-//	AppliedIndex() uint64
-//	WaitApplied(ctx context.Context, index uint64) error
-//	Changed(id string) <-chan struct{}                 // closed at the next change of the work (or at its removal)
