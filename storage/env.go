@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,8 +10,9 @@ import (
 // FromEnv fills the fields of S3 that are still empty from the environment: MINIO_ENDPOINT, MINIO_ACCESS_KEY,
 // MINIO_SECRET_KEY, MINIO_SECURE and MINIO_REGION as the original service had them, else the usual AWS_ENDPOINT_URL_S3,
 // AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_DEFAULT_REGION,
-// AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE and AWS_CA_BUNDLE. Keys are taken as a pair from one source. Without any keys,
-// ~/.aws/credentials counts where it exists. getenv is os.Getenv but for tests.
+// AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE and AWS_CA_BUNDLE, and COLSUM_S3_CREDENTIALS for the field Credentials. Keys are
+// taken as a pair from one source. Without any keys, ~/.aws/credentials counts where it holds some. getenv is os.Getenv but
+// for tests.
 func (c *S3Config) FromEnv(getenv func(string) string) error {
 	first := func(names ...string) string {
 		for _, n := range names {
@@ -25,6 +25,7 @@ func (c *S3Config) FromEnv(getenv func(string) string) error {
 	def(&c.Endpoint, first("MINIO_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))
 	def(&c.Region, first("MINIO_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"))
 	def(&c.CAFile, first("AWS_CA_BUNDLE"))
+	def(&c.Credentials, first("COLSUM_S3_CREDENTIALS"))
 	if v := getenv("MINIO_SECURE"); v != "" {
 		secure, err := strconv.ParseBool(v)
 		if err != nil {
@@ -50,9 +51,9 @@ func (c *S3Config) FromEnv(getenv func(string) string) error {
 			c.Credentials = "iam"
 		default:
 			if home := getenv("HOME"); home != "" {
-				file := filepath.Join(home, ".aws", "credentials")
-				if _, err := os.Stat(file); err == nil || c.Profile != "" {
-					c.CredentialsFile = file
+				file := S3Config{CredentialsFile: filepath.Join(home, ".aws", "credentials")}
+				if _, err := file.provider(); err == nil || c.Profile != "" {
+					c.CredentialsFile = file.CredentialsFile
 				}
 			}
 		}

@@ -26,7 +26,8 @@ func judge(c *call, err error) verdict {
 		er minio.ErrorResponse
 	)
 	v.text = oneLine(err.Error())
-	if errors.As(err, &er) {
+	answered := errors.As(err, &er)
+	if answered {
 		v.code, v.text = er.Code, oneLine(er.Message)
 	}
 	switch s := c.status; {
@@ -40,6 +41,7 @@ func judge(c *call, err error) verdict {
 	case s < 300: // an answer that could not be read
 	case s < 400:
 		v.final, v.text = ErrRefused, "redirects are not followed; check the endpoint, region and bucket style"
+	case !answered: // broken off before the error could be read
 	case v.code == "ExpiredToken" || v.code == "ExpiredTokenException":
 	case s == http.StatusBadRequest:
 		if v.code != "RequestTimeout" && v.code != "IncompleteBody" && v.code != "RequestTimeTooSkewed" {
