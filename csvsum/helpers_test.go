@@ -20,8 +20,7 @@ func eachKernel(t *testing.T, fn func(t *testing.T, k *kernel)) {
 // scanBytes runs one task over a file in memory.
 func scanBytes(t testing.TB, k *kernel, spec *Spec, data []byte, task Task) *Partial {
 	t.Helper()
-	sc := Scanner{kernel: k}
-	return scanWith(t, &sc, spec, data, task)
+	return scanWith(t, scannerFor(k), spec, data, task)
 }
 
 func scanWith(t testing.TB, sc *Scanner, spec *Spec, data []byte, task Task) *Partial {
@@ -36,12 +35,22 @@ func scanWith(t testing.TB, sc *Scanner, spec *Spec, data []byte, task Task) *Pa
 	return p
 }
 
+// scanners keeps one per kernel, so that thousands of small scans share its buffers, as they do in a worker.
+var scanners = map[*kernel]*Scanner{}
+
+func scannerFor(k *kernel) *Scanner {
+	if scanners[k] == nil {
+		scanners[k] = &Scanner{kernel: k}
+	}
+	return scanners[k]
+}
+
 // sumSplit sums a file in chunks, one task after the other.
 func sumSplit(t testing.TB, k *kernel, plan *Plan, data []byte, chunk int64) *Fold {
 	t.Helper()
 	f := NewFold(plan)
 	n := Tasks(plan.Spec.Size, chunk)
-	sc := Scanner{kernel: k}
+	sc := scannerFor(k)
 	for rounds := 0; f.Frontier < n && f.Fault == nil; rounds++ {
 		if rounds > 2 {
 			t.Fatalf("chunk %d: not done after %d rounds, frontier %d of %d", chunk, rounds, f.Frontier, n)
@@ -51,7 +60,7 @@ func sumSplit(t testing.TB, k *kernel, plan *Plan, data []byte, chunk int64) *Fo
 				continue
 			}
 			start, end := plan.Spec.TaskRange(i, chunk)
-			f.Offer(i, scanWith(t, &sc, &plan.Spec, data, Task{start, end, f.StartState(i)}))
+			f.Offer(i, scanWith(t, sc, &plan.Spec, data, Task{start, end, f.StartState(i)}))
 		}
 	}
 	return f
@@ -63,7 +72,7 @@ func sumShuffled(t testing.TB, k *kernel, plan *Plan, data []byte, chunk int64, 
 	t.Helper()
 	f := NewFold(plan)
 	n := Tasks(plan.Spec.Size, chunk)
-	sc := Scanner{kernel: k}
+	sc := scannerFor(k)
 	for runs := int64(0); f.Frontier < n && f.Fault == nil; runs++ {
 		if runs > 3*n+3 {
 			t.Fatalf("chunk %d: not done after %d runs, frontier %d of %d", chunk, runs, f.Frontier, n)
@@ -81,7 +90,7 @@ func sumShuffled(t testing.TB, k *kernel, plan *Plan, data []byte, chunk int64, 
 		if state == Unknown && rnd.IntN(2) == 0 {
 			state = State(rnd.IntN(NumStates))
 		}
-		p := scanWith(t, &sc, &plan.Spec, data, Task{start, end, state})
+		p := scanWith(t, sc, &plan.Spec, data, Task{start, end, state})
 		v, dropped := f.Offer(i, p)
 		if known != Unknown && v != Accepted {
 			t.Fatalf("task %d ran with the known state %d: verdict %d", i, known, v)

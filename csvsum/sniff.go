@@ -199,11 +199,11 @@ func firstRecord(head []byte, start int, whole bool, d *Dialect) (record, error)
 
 // tooShort says that the first record does not end within head, which is not the whole file.
 func tooShort(head []byte, begin int) error {
-	if len(head) >= HeadBytes+RecordLimit {
-		return &FormatError{"record_too_long", fmt.Sprintf("the first record, at byte %d, does not end within the first %d bytes", begin, HeadBytes+RecordLimit)}
+	if err := checkLength(len(head)-begin, begin); err != nil {
+		return err
 	}
-	if len(head)-begin > RecordLimit {
-		return checkLength(len(head)-begin, begin)
+	if len(head) >= HeadBytes+RecordLimit {
+		return &FormatError{"record_too_long", fmt.Sprintf("the first record does not end within the first %d bytes; what begins at byte %d is still open", HeadBytes+RecordLimit, begin)}
 	}
 	return ErrShortHead
 }
