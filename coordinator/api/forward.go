@@ -120,7 +120,8 @@ func (a *API) pause(ctx context.Context, changed <-chan struct{}, deadline time.
 }
 
 // sendTo passes r on and copies the answer. A nil error means that there was an answer, held or passed through. The wait
-// for it ends when somebody else becomes leader: a node that was cut off would let the client hang.
+// for it ends when somebody else becomes leader: a node that was cut off would let the client hang. A request that must
+// not be repeated leaves the old leader some time to say what became of it.
 func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.Time) error {
 	if !strings.Contains(addr, "://") {
 		addr = "http://" + addr
@@ -134,7 +135,11 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 	limit := time.AfterFunc(max(0, time.Until(ends))+answerTime, func() { cancel(context.DeadlineExceeded) })
 	defer limit.Stop()
 	answered := make(chan struct{})
-	go a.watchLeader(ctx, id, answered, cancel)
+	grace := a.cfg.HoldLeader
+	if repeatable(r) {
+		grace = 0
+	}
+	go a.watchLeader(ctx, id, grace, answered, cancel)
 
 	var failure error
 	proxy := &httputil.ReverseProxy{
@@ -157,15 +162,18 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 	return failure
 }
 
-// watchLeader gives a request up once the node it was sent to does not lead any more.
-func (a *API) watchLeader(ctx context.Context, id string, answered <-chan struct{}, giveUp context.CancelCauseFunc) {
+// watchLeader gives a request up once the node it was sent to has not led for as long as grace.
+func (a *API) watchLeader(ctx context.Context, id string, grace time.Duration, answered <-chan struct{}, giveUp context.CancelCauseFunc) {
+	var late <-chan time.Time
 	for {
 		changed := a.cluster.LeaderChanged()
-		if leader, _, ok := a.works.Leader(); ok && leader.ID != id {
-			giveUp(errLeaderMoved)
-			return
+		if leader, _, ok := a.works.Leader(); ok && leader.ID != id && late == nil {
+			late = time.After(grace)
 		}
 		select {
+		case <-late:
+			giveUp(errLeaderMoved)
+			return
 		case <-changed:
 		case <-a.closing:
 			giveUp(http.ErrServerClosed)

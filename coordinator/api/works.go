@@ -126,11 +126,15 @@ func (a *API) waitEnded(ctx context.Context, in *getResultInput, wait time.Durat
 	for waited := false; ; waited = true {
 		moved := a.cluster.LeaderChanged()
 		changed := a.works.State().Changed(in.WorkID)
-		doc, ok := a.works.Document(in.WorkID)
+		work, ok := a.works.State().Summary(in.WorkID) // the whole document is made once, not at each change
 		if !ok {
 			return nil, unknownWork(in.WorkID)
 		}
-		if fsm.Status(doc.Status).Ended() || wait <= 0 {
+		if work.Status.Ended() || wait <= 0 {
+			doc, ok := a.works.Document(in.WorkID)
+			if !ok {
+				return nil, unknownWork(in.WorkID)
+			}
 			return doc, nil
 		}
 		if _, self, _ := a.works.Leader(); waited && !self && in.Consistency != "stale" {
