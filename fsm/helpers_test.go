@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -315,4 +316,15 @@ func (s *script) completion() Completion {
 		}
 	}
 	return c
+}
+
+var everyColumn = csvsum.Options{Columns: csvsum.Columns{First: 1, Every: 1}}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
