@@ -68,8 +68,10 @@ func makeTable(nl Newline) table {
 	}
 	// After a quote within quotes: a second one is a quote character, anything else goes on unquoted.
 	t[QuoteInQuoted][quote] = step{Quoted, nothing}
-	// The LF of a CRLF that ended a record.
-	t[AfterCR][lf] = step{RecordStart, nothing}
+	// The LF of a CRLF that ended a record. In NewlineLF files AfterCR never comes about; there it is like RecordStart.
+	if nl == NewlineCR {
+		t[AfterCR][lf] = step{RecordStart, nothing}
+	}
 	for c := range t[Quoted] {
 		t[Quoted][c] = step{Quoted, nothing}
 		t[Comment][c] = step{Comment, nothing}
@@ -89,7 +91,8 @@ func makeTable(nl Newline) table {
 type automaton struct {
 	table   *table
 	classes [256]class
-	newline byte // '\n' or '\r'
+	keep    [256]uint8 // bit 0: a delimiter or newline, bit 1: a newline
+	newline byte       // '\n' or '\r'
 	delim   byte
 	quote   byte // 0 for none
 	comment byte // 0 for none
@@ -109,6 +112,8 @@ func newAutomaton(d *Dialect) *automaton {
 	a.classes['\n'] = lf
 	a.classes['\r'] = cr
 	a.classes[d.Delimiter] = delim
+	a.keep[d.Delimiter] = 1
+	a.keep[a.newline] = 3
 	return a
 }
 

@@ -81,14 +81,13 @@ func oneColumn(sample []byte, d *Dialect) bool {
 // record may be cut off: complete is false then.
 func eachRecord(sample []byte, d *Dialect, fn func(raw []byte, fields int, complete bool) bool) {
 	a := newAutomaton(d)
-	k := kernels[0]
 	const block = 16 << 10
 	buf := make([]uint32, 0, block)
 	s := RecordStart
 	begin, fields, skip := 0, 1, false
 	for at := 0; at < len(sample); at += block {
 		src := sample[at:min(at+block, len(sample))]
-		buf, _, s = k.index(a, buf[:0], src, uint32(at), s)
+		buf, _, s = indexPortable(a, buf[:0], src, uint32(at), s)
 		for _, p := range buf {
 			if sample[p] != a.newline {
 				fields++

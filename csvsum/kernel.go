@@ -15,7 +15,7 @@ type kernel struct {
 
 // kernels lists what this machine can run, the portable one first and the one of choice last.
 var kernels = []*kernel{
-	{name: "portable", index: (*automaton).run},
+	{name: "portable", index: indexPortable},
 }
 
 var chosen = sync.OnceValues(func() (*kernel, error) {

@@ -152,7 +152,7 @@ func (s *scan) begin(start int64, state State) error {
 	s.state = state
 	s.seen, s.rec = at, at
 	s.skip = state != RecordStart && state != AfterCR
-	s.fresh = state == AfterCR
+	s.fresh = state == AfterCR && s.newline == '\r'
 	s.pos = s.pos[:0]
 	return nil
 }
