@@ -17,17 +17,22 @@ const (
 func (r *reign) retain(ctx context.Context) {
 	aged := time.Now()
 	for {
-		counts := r.c.State().Counts()
-		ended := counts.Done + counts.Failed + counts.Cancelled
-		if over := ended - r.c.cfg.KeepEnded; over > 0 {
-			r.purge(ctx, time.Now(), over)
-		} else if ended > 0 && time.Since(aged) >= ageEvery {
+		r.purgeSurplus(ctx)
+		if time.Since(aged) >= ageEvery {
 			aged = time.Now()
 			r.purge(ctx, aged.Add(-r.c.cfg.KeepFor), 0)
 		}
 		if !r.pause(retainEvery) {
 			return
 		}
+	}
+}
+
+// purgeSurplus forgets the oldest of more than KeepEnded ended works.
+func (r *reign) purgeSurplus(ctx context.Context) {
+	counts := r.c.State().Counts()
+	if over := counts.Done + counts.Failed + counts.Cancelled - r.c.cfg.KeepEnded; over > 0 {
+		r.purge(ctx, time.Now(), over)
 	}
 }
 
