@@ -35,6 +35,7 @@ type Works interface {
 type Cluster interface {
 	ID() string
 	Members() []raftnode.Member
+	Stats() raftnode.Stats
 	LeaderChanged() <-chan struct{}
 }
 

@@ -346,6 +346,7 @@ func TestClusterAndHealth(t *testing.T) {
 	type view struct {
 		Version, Node string
 		Leader        *string
+		Raft          struct{ Term, Commit, Applied int }
 		Nodes         []struct {
 			ID, Raft, HTTP, RPC, Role string
 			Voter                     bool
@@ -366,6 +367,9 @@ func TestClusterAndHealth(t *testing.T) {
 			if m.ID != s.nodes[i].id || m.Raft == "" || !m.Voter || m.Reachable == nil || !*m.Reachable || (m.Role == "leader") != (i == lead) {
 				t.Errorf("by way of %s: node %+v", n.id, m)
 			}
+		}
+		if v.Raft.Term == 0 || v.Raft.Applied == 0 || v.Raft.Commit < v.Raft.Applied {
+			t.Errorf("by way of %s: raft indices %+v", n.id, v.Raft)
 		}
 		if len(v.Workers) != 1 || v.Workers[0].Slots != 2 {
 			t.Errorf("by way of %s: workers %+v", n.id, v.Workers)

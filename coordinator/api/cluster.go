@@ -19,9 +19,18 @@ type clusterOutput struct {
 		Version string       `json:"version" doc:"Of the node that answers"`
 		Node    string       `json:"node" doc:"The node that answers"`
 		Leader  *string      `json:"leader" doc:"null while nobody knows"`
+		Raft    raftIndices  `json:"raft" doc:"Of the node that answers"`
 		Nodes   []nodeView   `json:"nodes" nullable:"false"`
 		Workers []workerView `json:"workers" nullable:"false" doc:"Known to the leader only"`
 	}
+}
+
+type raftIndices struct {
+	Term     uint64 `json:"term"`
+	Last     uint64 `json:"last" doc:"Newest log entry"`
+	Commit   uint64 `json:"commit" doc:"Newest entry that a majority has"`
+	Applied  uint64 `json:"applied" doc:"Newest entry in the state"`
+	Snapshot uint64 `json:"snapshot" doc:"Newest entry in a snapshot, 0 without one"`
 }
 
 type nodeView struct {
@@ -67,6 +76,7 @@ func (a *API) clusterView(ctx context.Context, in *clusterInput) (*clusterOutput
 	if ok {
 		b.Leader = &leader.ID
 	}
+	b.Raft = raftIndices(a.cluster.Stats())
 	b.Nodes = a.nodes(self)
 	b.Workers = []workerView{}
 	for _, w := range a.works.Workers() {

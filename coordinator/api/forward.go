@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -135,15 +136,16 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 	limit := time.AfterFunc(max(0, time.Until(ends))+answerTime, func() { cancel(context.DeadlineExceeded) })
 	defer limit.Stop()
 	answered := make(chan struct{})
-	grace := a.cfg.HoldLeader
+	grace, closing := a.cfg.HoldLeader, (<-chan struct{})(nil)
 	if repeatable(r) {
-		grace = 0
+		grace, closing = 0, a.closing
 	}
-	go a.watchLeader(ctx, id, grace, answered, cancel)
+	go a.watchLeader(ctx, id, grace, closing, answered, cancel)
 
 	var failure error
 	proxy := &httputil.ReverseProxy{
 		Transport: a.toLeader,
+		ErrorLog:  slog.NewLogLogger(a.log.Handler(), slog.LevelWarn), // answers broken off in the middle
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.SetURL(target)
 			p.SetXForwarded()
@@ -162,8 +164,10 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 	return failure
 }
 
-// watchLeader gives a request up once the node it was sent to has not led for as long as grace.
-func (a *API) watchLeader(ctx context.Context, id string, grace time.Duration, answered <-chan struct{}, giveUp context.CancelCauseFunc) {
+// watchLeader gives a request up once the node it was sent to has not led for as long as grace, or when closing closes.
+func (a *API) watchLeader(
+	ctx context.Context, id string, grace time.Duration, closing, answered <-chan struct{}, giveUp context.CancelCauseFunc,
+) {
 	var late <-chan time.Time
 	for {
 		changed := a.cluster.LeaderChanged()
@@ -175,7 +179,7 @@ func (a *API) watchLeader(ctx context.Context, id string, grace time.Duration, a
 			giveUp(errLeaderMoved)
 			return
 		case <-changed:
-		case <-a.closing:
+		case <-closing:
 			giveUp(http.ErrServerClosed)
 			return
 		case <-answered:
