@@ -25,9 +25,7 @@ func (s *scan) record(ends []uint32, stop int) {
 		}
 		return
 	}
-	for len(s.p.Columns) < n {
-		s.p.Columns = append(s.p.Columns, Column{})
-	}
+	s.widen(n)
 	for i := range n {
 		from, to := s.field(sel.number(i), ends, stop)
 		if !s.cell(i, from, to) {
@@ -37,6 +35,21 @@ func (s *scan) record(ends []uint32, stop int) {
 	}
 	s.p.Rows++
 	s.p.Width = max(s.p.Width, width)
+}
+
+// widen makes room for n selected columns.
+func (s *scan) widen(n int) {
+	if have := len(s.p.Columns); have < n {
+		s.p.Columns = append(s.p.Columns, make([]Column, n-have)...)
+		s.lanes = append(s.lanes, make([]lanes, n-have)...)
+	}
+}
+
+// flush moves what waits in the lanes to the columns.
+func (s *scan) flush() {
+	for i := range s.lanes {
+		s.lanes[i].flush(&s.p.Columns[i])
+	}
 }
 
 // field returns where field number lies in the buffer.
@@ -53,33 +66,67 @@ func (s *scan) field(number int, ends []uint32, stop int) (from, to int) {
 
 // cell adds one cell to selected column i. It returns false if that ends the work.
 func (s *scan) cell(i, from, to int) bool {
+	l := &s.lanes[i]
+	if l.cells == laneCells {
+		l.flush(&s.p.Columns[i])
+	}
+	if l.add(s.buf[:cap(s.buf)], from, to, s.spec.Dialect.Decimal) {
+		return true
+	}
+	if !s.spec.FailOnInvalid {
+		if s.odd(i, from, to) == decimal.Invalid && len(s.p.Bad) < MaxBadCells {
+			s.p.Bad = append(s.p.Bad, s.badCell(i, from, to))
+		}
+		return true
+	}
+	// The bad cell that ends the work is listed, but it is not counted: its record is none of the rows.
+	if decimal.Classify(s.text(from, to), s.spec.Dialect.Decimal) != decimal.Invalid {
+		s.odd(i, from, to)
+		return true
+	}
+	bad := s.badCell(i, from, to)
+	s.p.Bad = append(s.p.Bad, bad)
+	s.p.Fault = &Fault{
+		Code:   "invalid_cell",
+		Detail: fmt.Sprintf("column %d of the record at byte %d holds %q at byte %d, which is not a number", bad.Column, s.base+int64(s.rec), bad.Text, bad.Byte),
+		Byte:   bad.Byte,
+		Row:    bad.Row,
+		Column: bad.Column,
+	}
+	return false
+}
+
+// badCell describes a cell of the record that comes after the Rows so far.
+func (s *scan) badCell(i, from, to int) BadCell {
+	return BadCell{
+		Column: s.spec.Selection.number(i),
+		Row:    s.p.Rows + 1,
+		Byte:   s.base + int64(from),
+		Text:   badText(s.text(from, to)),
+	}
+}
+
+// odd adds one cell that is not written in the most usual way, and counts it.
+func (s *scan) odd(i, from, to int) decimal.Kind {
 	col := &s.p.Columns[i]
-	content := s.text(from, to)
-	switch col.Sum.AddCell(content, s.spec.Dialect.Decimal) {
+	if from == to {
+		col.Empty++
+		return decimal.Empty
+	}
+	point := s.spec.Dialect.Decimal
+	if s.quote != 0 && s.buf[from] == s.quote && to-from > 2 && s.buf[to-1] == s.quote && s.lanes[i].add(s.buf[:cap(s.buf)], from+1, to-1, point) {
+		return decimal.Numeric
+	}
+	kind := col.Sum.AddCell(s.text(from, to), point)
+	switch kind {
 	case decimal.Numeric:
 		col.Numeric++
-		return true
 	case decimal.Empty:
 		col.Empty++
-		return true
+	default:
+		col.Invalid++
 	}
-	bad := BadCell{Column: s.spec.Selection.number(i), Row: s.p.Rows + 1, Byte: s.base + int64(from)}
-	if len(s.p.Bad) < MaxBadCells {
-		bad.Text = badText(content)
-		s.p.Bad = append(s.p.Bad, bad)
-	}
-	if s.spec.FailOnInvalid {
-		s.p.Fault = &Fault{
-			Code:   "invalid_cell",
-			Detail: fmt.Sprintf("column %d of the record at byte %d holds %q at byte %d, which is not a number", bad.Column, s.base+int64(s.rec), badText(content), bad.Byte),
-			Byte:   bad.Byte,
-			Row:    bad.Row,
-			Column: bad.Column,
-		}
-		return false
-	}
-	col.Invalid++
-	return true
+	return kind
 }
 
 // text returns the content of the field buf[from:to], valid until the next call.

@@ -42,6 +42,8 @@ type Scanner struct {
 	pos     []uint32
 	other   []uint32
 	content []byte
+	lanes   []lanes
+	bad     []badAt
 	kernel  *kernel // nil for the chosen one
 }
 
@@ -87,15 +89,17 @@ func (sc *Scanner) Scan(ctx context.Context, spec *Spec, t Task, r io.Reader) (*
 		after:     firstRead,
 	}
 	if cap(sc.buf) == 0 {
-		sc.buf = make([]byte, readSize)
+		sc.buf = make([]byte, readSize, readSize+slack)
 	}
 	defer sc.shrink()
 	if err := s.begin(start, t.State); err != nil {
 		return nil, err
 	}
+	sc.lanes = sc.lanes[:0]
 	if err := s.run(); err != nil {
 		return nil, err
 	}
+	s.flush()
 	return p, nil
 }
 
@@ -109,6 +113,9 @@ func (sc *Scanner) shrink() {
 	}
 	if cap(sc.content) > readSize {
 		sc.content = nil
+	}
+	if cap(sc.lanes) > 1024 {
+		sc.lanes = nil
 	}
 }
 
@@ -235,8 +242,15 @@ func (s *scan) settle() {
 // walk sums the complete records. It reports whether the range is done.
 func (s *scan) walk() (done bool) {
 	i := 0
+	tried := false
 	for ; s.records > 0; s.records-- {
 		s.settle()
+		if !tried && !s.skip {
+			tried = true
+			if i = s.regular(i); s.records == 0 {
+				break
+			}
+		}
 		if !s.skip && s.base+int64(s.rec) >= s.end {
 			return true
 		}
@@ -337,7 +351,7 @@ func (s *scan) fill() error {
 	// Beside a long record there may be little room: read what fits, if that is worth it, or grow.
 	if room := int64(len(s.buf) - s.n); room < want {
 		if room < readSize/4 {
-			grown := make([]byte, 2*len(s.buf))
+			grown := make([]byte, 2*len(s.buf), 2*len(s.buf)+slack)
 			copy(grown, s.buf[:s.n])
 			s.buf = grown
 			room = int64(len(s.buf) - s.n)
