@@ -126,7 +126,7 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	cmds := make([]Command, len(logs))
 	for i, l := range logs {
 		if l.Index <= last {
-			panic(fmt.Sprintf("fsm: log entry %d at or below the applied index %d: log and state do not belong together", l.Index, last))
+			panic(fmt.Sprintf("fsm: log entry %d does not come after the last applied one, %d: log and state do not belong together", l.Index, last))
 		}
 		last = l.Index
 		if l.Type != raft.LogCommand {
