@@ -33,6 +33,21 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 bench: ## all benchmarks, once
 	go test -run '^$$' -bench . -benchmem ./...
 
+bench-peers: build ## colsum beside DuckDB, Polars and ClickHouse; needs npm (BENCH="-only decimals -rounds 3")
+	mkdir -p bench/peers && cp scripts/bench-peers/peers/* bench/peers/
+	npm install --prefix bench/peers --no-audit --no-fund
+	go run ./scripts/bench-peers $(BENCH)
+
+ifneq ($(wildcard scripts/storage-faults),)
+storage-faults: s3-server ## every fault of an S3 server, as a table
+	scripts/storage-faults
+endif
+
+ifneq ($(wildcard scripts/chaos),)
+chaos: build s3-server ## break a cluster at random, for long
+	scripts/chaos
+endif
+
 lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
 	.tools/bin/golangci-lint run ./...
@@ -49,4 +64,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo test race purego corpus fuzz bench lint cluster-up cluster-down clean s3-server
+.PHONY: help build demo test race purego corpus fuzz bench bench-peers storage-faults chaos lint cluster-up cluster-down clean s3-server

@@ -204,16 +204,22 @@ func TestClusterKill(t *testing.T) {
 			}
 			c.midWork()
 			victims := round.victim()
+			// Clients go on asking for works all the time: some requests are under way when their node dies.
+			var clients sync.WaitGroup
+			for i := range 3 {
+				clients.Go(func() {
+					for j := range 5 {
+						c.submit(i+j, "f0.csv", 256<<10)
+					}
+				})
+			}
 			for _, p := range victims {
 				p.kill()
 			}
-			// A client that comes just now is served too, late perhaps; and what died comes back.
-			var late sync.WaitGroup
-			late.Go(func() { c.submit(0, "f0.csv", 256<<10) })
 			for _, p := range victims {
 				p.start(t)
 			}
-			late.Wait()
+			clients.Wait()
 			c.check()
 		})
 		if !ok {

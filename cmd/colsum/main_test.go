@@ -60,8 +60,8 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// run1 runs the program to its end. It fails the test only if the program could not be run.
-func run1(t testing.TB, dir string, env []string, args ...string) outcome {
+// invoke runs the program to its end. It fails the test only if the program could not be run.
+func invoke(t testing.TB, dir string, env []string, args ...string) outcome {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Dir, cmd.Env = dir, environ(env...)
@@ -78,7 +78,7 @@ func run1(t testing.TB, dir string, env []string, args ...string) outcome {
 // mustRun runs the program, which has to succeed, and returns its output.
 func mustRun(t testing.TB, args ...string) string {
 	t.Helper()
-	o := run1(t, "", nil, args...)
+	o := invoke(t, "", nil, args...)
 	if o.code != 0 {
 		t.Fatalf("colsum %q: exit status %d, want 0\n%s%s", args, o.code, o.stdout, o.stderr)
 	}

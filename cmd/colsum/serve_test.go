@@ -52,21 +52,21 @@ func TestServeAlone(t *testing.T) {
 		{[]string{"result", "nonsense", at}, "unknown_work"},
 		{[]string{"cancel", "nonsense", at}, "unknown_work"},
 	} {
-		checkMessage(t, run1(t, dir, nil, tt.args...), exitFailed, []string{tt.want})
+		checkMessage(t, invoke(t, dir, nil, tt.args...), exitFailed, []string{tt.want})
 	}
 
 	// A work that fails is exit status 1, with the document all the same.
 	if err := os.WriteFile(filepath.Join(dir, "data", "bad.csv"), []byte("a,b\n1,\"2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bad := run1(t, dir, nil, "schedule", "bad.csv", "--wait", "--json", at)
+	bad := invoke(t, dir, nil, "schedule", "bad.csv", "--wait", "--json", at)
 	if d := document(t, bad.stdout); bad.code != exitFailed || d.Status != "failed" || d.Error == nil || d.Error.Code != "unterminated_quote" {
 		t.Errorf("exit status %d, %s", bad.code, bad.stdout)
 	}
 
 	// A second server with the same state folder is refused; the first one is none the worse.
 	other := freePorts(t, 3)
-	second := run1(t, dir, nil, "serve", "--http="+other[0], "--raft="+other[1], "--rpc="+other[2])
+	second := invoke(t, dir, nil, "serve", "--http="+other[0], "--raft="+other[1], "--rpc="+other[2])
 	checkMessage(t, second, exitFailed, []string{"--dir", "another colsum"})
 
 	// Works outlive the process, however it ended.

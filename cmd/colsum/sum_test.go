@@ -67,7 +67,7 @@ func TestSumNothingSelected(t *testing.T) {
 
 func TestSumSeveralFiles(t *testing.T) {
 	a, b := write(t, "a.csv", "1\n2\n"), write(t, "b.csv", "3\n")
-	got := run1(t, "", nil, "sum", "--json", "--every=1", a, "absent.csv", b)
+	got := invoke(t, "", nil, "sum", "--json", "--every=1", a, "absent.csv", b)
 	if got.code != exitFailed {
 		t.Errorf("exit status %d, want %d", got.code, exitFailed)
 	}
@@ -112,7 +112,7 @@ func TestSumDigest(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	path := write(t, "a.csv", "1;2,5;4\n")
-	got := run1(t, "", []string{"COLSUM_EVERY=2", "COLSUM_DELIMITER=;", "COLSUM_DECIMAL=,", "COLSUM_JSON=true", "COLSUM_GENERATE_COLUMNS=7"}, "sum", path)
+	got := invoke(t, "", []string{"COLSUM_EVERY=2", "COLSUM_DELIMITER=;", "COLSUM_DECIMAL=,", "COLSUM_JSON=true", "COLSUM_GENERATE_COLUMNS=7"}, "sum", path)
 	if got.code != 0 {
 		t.Fatalf("exit status %d: %s", got.code, got.stderr)
 	}
@@ -129,7 +129,7 @@ func TestVersion(t *testing.T) {
 	if v.Version == "" || v.Go == "" || v.Kernel == "" {
 		t.Errorf("got %+v", v)
 	}
-	got := run1(t, "", []string{"COLSUM_KERNEL=portable"}, "version")
+	got := invoke(t, "", []string{"COLSUM_KERNEL=portable"}, "version")
 	if got.code != 0 || !strings.Contains(got.stdout, "kernel portable") {
 		t.Errorf("exit status %d, %q, want the portable kernel", got.code, got.stdout)
 	}

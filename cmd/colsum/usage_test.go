@@ -52,7 +52,7 @@ func TestUsageErrors(t *testing.T) {
 		{args: []string{"worker", "--slots=-1"}, want: []string{"--slots", "at least 1"}},
 	} {
 		t.Run(strings.Join(append(tt.env, tt.args...), " "), func(t *testing.T) {
-			got := run1(t, t.TempDir(), tt.env, tt.args...)
+			got := invoke(t, t.TempDir(), tt.env, tt.args...)
 			checkMessage(t, got, exitUsage, tt.want)
 		})
 	}
@@ -87,7 +87,7 @@ func TestFailures(t *testing.T) {
 		{"missing file root", []string{"worker", "--file-root=missing"}, nil, []string{"--file-root", "missing", "does not exist"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			checkMessage(t, run1(t, t.TempDir(), tt.env, tt.args...), exitFailed, tt.want)
+			checkMessage(t, invoke(t, t.TempDir(), tt.env, tt.args...), exitFailed, tt.want)
 		})
 	}
 }
@@ -115,12 +115,12 @@ func checkMessage(t *testing.T, got outcome, code int, want []string) {
 // Every command answers --help with its flags, their environment variables and an example.
 func TestHelp(t *testing.T) {
 	for _, command := range []string{"serve", "worker", "sum", "schedule", "works", "result", "cancel", "files", "generate"} {
-		got := run1(t, "", nil, command, "--help")
+		got := invoke(t, "", nil, command, "--help")
 		if got.code != 0 || !strings.Contains(got.stdout, "COLSUM_") || !strings.Contains(got.stdout, "Example") {
 			t.Errorf("%s --help: exit status %d, want 0 and an example and the environment variables\n%s%s", command, got.code, got.stdout, got.stderr)
 		}
 	}
-	if got := run1(t, "", nil); got.code != 0 || !strings.Contains(got.stdout, "colsum sum") {
+	if got := invoke(t, "", nil); got.code != 0 || !strings.Contains(got.stdout, "colsum sum") {
 		t.Errorf("colsum without arguments: exit status %d\n%s", got.code, got.stdout)
 	}
 }
