@@ -93,7 +93,7 @@ func (n *Node) observe(o raft.Observation) {
 func (n *Node) establish(l *leadership) {
 	ctx, cancel := l.context(context.Background())
 	defer cancel()
-	for {
+	for tries := 1; ; tries++ {
 		if !n.enter() {
 			return
 		}
@@ -112,7 +112,13 @@ func (n *Node) establish(l *leadership) {
 		case <-ctx.Done():
 			return
 		}
-		select { // a transfer under way ends within an election timeout
+		// A transfer under way ends within an election timeout or two. Up to v1.8.0 of raft one that was cut short by the
+		// loss of the leadership may never end, and then this node refuses everything the next time it leads, while its
+		// heartbeats keep the others quiet (hashicorp/raft issue 696).
+		if tries%100 == 0 {
+			n.log.Error("raft takes a leadership transfer for unfinished and accepts nothing: restart this node", "node", n.cfg.ID)
+		}
+		select {
 		case <-time.After(n.cfg.ElectionTimeout / 10):
 		case <-ctx.Done():
 			return

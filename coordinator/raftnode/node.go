@@ -52,6 +52,8 @@ type Node struct {
 	store *raftboltdb.BoltStore
 	logs  raft.LogStore
 
+	listening net.Addr
+
 	notify   chan bool             // from raft: leadership won or lost, in order
 	observed chan raft.Observation // from raft: who leads, who answers
 	watcher  *raft.Observer
@@ -115,7 +117,22 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	n.watcher = raft.NewObserver(n.observed, false, wanted)
 	n.raft.RegisterObserver(n.watcher)
 	n.done.Go(n.watch)
+	n.done.Go(n.hurry)
 	return n, nil
+}
+
+// hurry spares the only voter of a cluster the wait for a leader that cannot exist: it tells itself to stand for election
+// now, as a leader that hands over tells another. Should that fail, the election comes by the timeout.
+func (n *Node) hurry() {
+	servers := n.servers()
+	if len(servers) != 1 || servers[0].ID != raft.ServerID(n.cfg.ID) || servers[0].Suffrage != raft.Voter {
+		return
+	}
+	req := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax}}
+	here := raft.ServerAddress(n.listening.String()) // what is advertised may not be reachable from here
+	if err := n.trans.TimeoutNow(servers[0].ID, here, req, &raft.TimeoutNowResponse{}); err != nil {
+		n.log.Debug("no early election", "error", err)
+	}
 }
 
 // openStores takes the folder: the lock on raft.db first, so that of two processes only one looks any further.
@@ -152,6 +169,7 @@ func (n *Node) openTransport(logger hclog.Logger) error {
 			return fmt.Errorf("listen for raft: %w", err)
 		}
 	}
+	n.listening = l.Addr()
 	advertise, err := n.cfg.advertise(l.Addr())
 	if err != nil {
 		l.Close()

@@ -30,6 +30,15 @@ func TestSingleNodeKeepsItsStateOverARestart(t *testing.T) {
 	}
 }
 
+// The only voter has nobody to wait for: with a timeout of an hour it leads at once all the same.
+func TestTheOnlyVoterLeadsAtOnce(t *testing.T) {
+	c := newCluster(t, 1, func(cfg *Config) { cfg.HeartbeatTimeout = time.Hour })
+	c.propose(&fsm.Announce{Node: fsm.Node{ID: "x", HTTP: "h:1"}})
+	c.stop(0)
+	c.start(0)
+	c.equal()
+}
+
 func TestThreeNodesAgree(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	for _, cmd := range commands(t, 2, 200) {
