@@ -2,13 +2,18 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"colsum/rpc"
+	"colsum/storage"
 )
 
 // leastWait keeps the clock from spinning where the next event lies in the past but nothing comes of it.
 const leastWait = 10 * time.Millisecond
+
+// maxReply is about how many bytes of tasks one Lease reply takes: each carries its work's column list, which may be long.
+const maxReply = 4 << 20
 
 // waiter is a Lease call that waits for tasks.
 type waiter struct {
@@ -41,6 +46,8 @@ func (r *reign) keepTime(ctx context.Context) {
 		}
 		r.dispatch(now)
 		doomed := r.sched.TakeDoomed()
+		missing := r.missing
+		r.missing = nil
 		next := r.sched.NextEvent(len(r.waiters) > 0)
 		r.mu.Unlock()
 
@@ -50,11 +57,33 @@ func (r *reign) keepTime(ctx context.Context) {
 				return nil
 			})
 		}
+		for _, id := range missing {
+			r.group.Go(func() error {
+				r.lookFor(ctx, id)
+				return nil
+			})
+		}
 		wait := time.Hour
 		if !next.IsZero() {
 			wait = max(next.Sub(now), leastWait)
 		}
 		timer.Reset(wait)
+	}
+}
+
+// lookFor ends a work of which no worker sees the file and neither does this node. If this node does see it, workers have
+// some time left to see it too: see scheduler.Config.BlindLimit.
+func (r *reign) lookFor(ctx context.Context, id rpc.WorkID) {
+	a, ok := r.c.State().Active(string(id))
+	if !ok {
+		return
+	}
+	_, err := within(ctx, planStat, func(ctx context.Context) (storage.Info, error) { return r.c.files.Stat(ctx, a.Path) })
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrForbidden) {
+		r.mu.Lock()
+		r.sched.Doom(time.Now(), id, planError(err))
+		r.mu.Unlock()
+		r.nudge()
 	}
 }
 
@@ -91,13 +120,19 @@ func (r *reign) dispatch(now time.Time) {
 func (r *reign) lease(now time.Time, who rpc.Worker, most int) []rpc.Assignment {
 	grants := r.sched.Lease(now, who, most)
 	tasks := make([]rpc.Assignment, 0, len(grants))
+	bytes := 0
 	for _, g := range grants {
+		if bytes > maxReply {
+			r.sched.Fail(now, who, g.TaskRef, rpc.Returned, "")
+			continue
+		}
 		e := r.works[string(g.Work)] // the scheduler knows no work that is not here
 		start, end := e.spec.TaskRange(g.Task, e.chunk)
 		tasks = append(tasks, rpc.Assignment{
 			TaskRef: g.TaskRef, Path: e.path, Version: e.version, Spec: e.spec,
 			Start: start, End: end, State: g.State,
 		})
+		bytes += 256 + len(e.path) + len(e.version) + 8*len(e.spec.Selection.Numbers)
 	}
 	return tasks
 }

@@ -7,7 +7,7 @@ import (
 
 const (
 	// laneParallel bounds the works of one lane that are planned at once; each holds the head of its file in memory.
-	laneParallel = 8
+	laneParallel = 16
 	// laneBase and laneMax bound the delay between two probes of a storage that does not answer.
 	laneBase = time.Second
 	laneMax  = 30 * time.Second

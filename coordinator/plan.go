@@ -195,14 +195,17 @@ func (r *reign) slots() int {
 
 // sniff reads the head of a file, more and more of it while the first record does not end.
 func (r *reign) sniff(ctx context.Context, a *fsm.Active) (storage.Info, *csvsum.Plan, error) {
-	sctx, cancel := context.WithTimeout(ctx, planStat)
-	info, err := r.c.files.Stat(sctx, a.Path)
-	cancel()
+	info, err := within(ctx, planStat, func(ctx context.Context) (storage.Info, error) {
+		return r.c.files.Stat(ctx, a.Path)
+	})
 	if err != nil {
-		return info, nil, unanswered(ctx, err)
+		return info, nil, err
 	}
 	for want := int64(csvsum.HeadBytes); ; want = min(2*want, csvsum.HeadBytes+csvsum.RecordLimit) {
-		head, err := r.head(ctx, info, min(want, info.Size))
+		n := min(want, info.Size)
+		head, err := within(ctx, planRead*time.Duration(1+n/csvsum.HeadBytes), func(ctx context.Context) ([]byte, error) {
+			return r.c.head(ctx, info, n)
+		})
 		if err != nil {
 			return info, nil, err
 		}
@@ -215,15 +218,13 @@ func (r *reign) sniff(ctx context.Context, a *fsm.Active) (storage.Info, *csvsum
 }
 
 // head reads the first n bytes of a file.
-func (r *reign) head(ctx context.Context, info storage.Info, n int64) ([]byte, error) {
+func (c *Coordinator) head(ctx context.Context, info storage.Info, n int64) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	rctx, cancel := context.WithTimeout(ctx, planRead*time.Duration(1+n/csvsum.HeadBytes))
-	defer cancel()
-	body, err := r.c.files.Open(rctx, info, 0, n)
+	body, err := c.files.Open(ctx, info, 0, n)
 	if err != nil {
-		return nil, unanswered(ctx, err)
+		return nil, err
 	}
 	defer body.Close()
 	head := make([]byte, n)
@@ -231,17 +232,40 @@ func (r *reign) head(ctx context.Context, info storage.Info, n int64) ([]byte, e
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("read %s: %w: it ends early", info.Path, storage.ErrChanged)
 		}
-		return nil, unanswered(ctx, err)
+		return nil, err
 	}
 	return head, nil
 }
 
-// unanswered turns the end of our own patience into ErrUnavailable.
-func unanswered(ctx context.Context, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && !errors.Is(err, storage.ErrUnavailable) {
-		return fmt.Errorf("%w: %w", storage.ErrUnavailable, err)
+// within asks the storage and waits for the answer no longer than patience, then it returns ErrUnavailable. The file system
+// of a disk or server that hangs cannot be interrupted: such a call stays behind, by itself, until the system gives it up,
+// lest it keep a leadership from ending.
+func within[T any](ctx context.Context, patience time.Duration, ask func(ctx context.Context) (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
 	}
-	return err
+	actx, cancel := context.WithTimeout(ctx, patience)
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		v, err := ask(actx)
+		answers <- answer{v, err}
+	}()
+	var a answer
+	select {
+	case a = <-answers:
+	case <-actx.Done():
+		select {
+		case a = <-answers: // it ended well, and cancel came with it
+		default:
+			a.err = actx.Err()
+		}
+	}
+	if errors.Is(a.err, context.DeadlineExceeded) && ctx.Err() == nil && !errors.Is(a.err, storage.ErrUnavailable) {
+		a.err = fmt.Errorf("%w: no answer within %v: %w", storage.ErrUnavailable, patience, a.err)
+	}
+	return a.value, a.err
 }
 
 // planError is why a work fails whose file cannot be planned.

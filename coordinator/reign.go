@@ -36,6 +36,7 @@ type reign struct {
 	works   map[string]*entry    // mu; every queued or running work
 	lanes   map[string]*lane     // mu; the planner's queues
 	waiters []*waiter            // mu; Lease calls that wait, oldest first
+	missing []rpc.WorkID         // mu; works whose file no worker sees, for the clock to have looked at
 }
 
 // entry is an active work.

@@ -114,10 +114,13 @@ func (c *Coordinator) Fail(_ context.Context, req *rpc.FailRequest) (*rpc.FailRe
 		if held && (f.Kind == rpc.Changed || f.Kind == rpc.Gone) {
 			r.sched.Doom(now, f.Work, reason(f))
 		}
+		if held && f.Kind == rpc.NotHere && r.sched.Unseen(f.Work) {
+			r.missing = append(r.missing, f.Work)
+		}
 	}
 	r.dispatch(now)
 	r.mu.Unlock()
-	r.nudge() // for the doomed
+	r.nudge() // for the doomed and the missing
 	for _, f := range req.Failures {
 		c.log.Info("task not done", "work", f.Work, "task", f.Task, "worker", req.Worker.ID, "kind", f.Kind, "reason", f.Message)
 	}

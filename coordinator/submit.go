@@ -100,9 +100,7 @@ func (c *Coordinator) lookFor(ctx context.Context, path string) error {
 	if r := c.reign.Load(); r != nil && r.away(path) {
 		return nil // it would only cost the user two seconds
 	}
-	ctx, cancel := context.WithTimeout(ctx, submitStat)
-	defer cancel()
-	_, err := c.files.Stat(ctx, path)
+	_, err := within(ctx, submitStat, func(ctx context.Context) (storage.Info, error) { return c.files.Stat(ctx, path) })
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return problem.New(problem.FileNotFound, "filepath: %w", err)

@@ -10,11 +10,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"colsum/coordinator/problem"
 	"colsum/coordinator/raftnode"
 	"colsum/csvsum"
 	"colsum/fsm"
+	"colsum/rpc"
 	"colsum/storage"
 )
 
@@ -231,6 +233,63 @@ func TestFileChangesInMidWork(t *testing.T) {
 	s.want(s.submit("a.csv", csvsum.Options{}), "a.csv", csvsum.Options{})
 }
 
+// A file that goes away for workers and leader ends its work at once; one that only workers do not see is waited for.
+func TestFileGoesInMidWork(t *testing.T) {
+	s := newStack(t, Config{}).start()
+	s.write("a.csv", table(100, 12, 1))
+	s.write("b.csv", table(100, 12, 1))
+	var blind atomic.Bool
+	blind.Store(true)
+	elsewhere := &faulty{Store: s.files}
+	elsewhere.onOpen(func(_ context.Context, in storage.Info, _ int64) error {
+		if in.Path == "b.csv" && blind.Load() {
+			return &storage.Error{Op: "open", Path: in.Path, Err: storage.ErrNotFound}
+		}
+		return nil
+	})
+	held, open := s.gate(7)
+	s.work(2, elsewhere)
+	a := s.submit("a.csv", csvsum.Options{ChunkBytes: 1024})
+	s.until("tasks are held", func() bool { return held.Load() > 0 })
+	s.must(os.Remove(filepath.Join(s.data, "a.csv")))
+	open()
+	if doc := s.ends(a); doc.Status != string(fsm.Failed) || doc.Error.Code != "file_not_found" {
+		t.Errorf("status %s, error %+v", doc.Status, doc.Error)
+	}
+	b := s.submit("b.csv", csvsum.Options{ChunkBytes: 1024})
+	s.until("the worker has looked for the file", func() bool {
+		r := s.reign.Load()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.sched.Unseen(rpc.WorkID(b))
+	})
+	blind.Store(false)
+	s.work(1, elsewhere) // one that sees it
+	s.want(b, "b.csv", csvsum.Options{})
+}
+
+// What the leader did not learn of its own proposals it finds in the state.
+func TestStateIsReconciled(t *testing.T) {
+	s := newStack(t, Config{}).start()
+	s.write("a.csv", table(10, 12, 1))
+	propose := func(cmd fsm.Command) {
+		t.Helper()
+		if _, err := s.node.Propose(s.ctx, cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	propose(&fsm.Submit{ID: "unheard", Time: now, Path: "a.csv"})
+	s.until("the work is planned", func() bool { return s.TaskCounts().Pending == 1 })
+	propose(&fsm.Cancel{ID: "unheard", Time: now})
+	s.until("the work is forgotten", func() bool {
+		r := s.reign.Load()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.works) == 0 && !r.sched.Has("unheard")
+	})
+}
+
 func TestCancelInMidWork(t *testing.T) {
 	s := newStack(t, Config{}).start()
 	s.write("a.csv", table(100, 12, 1))
@@ -238,7 +297,7 @@ func TestCancelInMidWork(t *testing.T) {
 	held, open := s.gate(5)
 	s.work(2, nil)
 	id := s.submit("a.csv", csvsum.Options{ChunkBytes: 1024})
-	s.until("tasks are held", func() bool { return held.Load() > 0 })
+	s.until("tasks are done and held", func() bool { return held.Load() > 0 && s.TaskCounts().Done > 0 })
 	if n := s.TaskCounts(); n.Leased == 0 || n.Done == 0 || n.Pending == 0 {
 		t.Errorf("counts in mid-work: %+v", n)
 	}
@@ -270,7 +329,7 @@ func TestRestartInMidWork(t *testing.T) {
 	s.work(2, nil)
 	opt := csvsum.Options{ChunkBytes: 1024}
 	a := s.submit("a.csv", opt)
-	s.until("tasks are held", func() bool { return held.Load() > 0 })
+	s.until("tasks are done and held", func() bool { return held.Load() > 0 && s.TaskCounts().Done > 0 })
 	b := s.submit("b.csv", opt)
 	before, _ := s.Document(a)
 	s.stop()

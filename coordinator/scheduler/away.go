@@ -120,6 +120,12 @@ func (s *Scheduler) checkBlind(now time.Time) {
 	}
 }
 
+// Unseen reports whether none of the live workers could see the work's file when last asked. The caller may know more.
+func (s *Scheduler) Unseen(id rpc.WorkID) bool {
+	w := s.works[id]
+	return w != nil && !w.doomed && !w.unseen.IsZero()
+}
+
 func (s *Scheduler) allBlind(w *work) bool {
 	any := false
 	for id, k := range s.workers {
