@@ -47,10 +47,17 @@ type item struct {
 	dropped bool // nobody wants its result
 	partial *csvsum.Partial
 	cost    int64
-	failure rpc.Failure
+	failure *rpc.Failure // once it failed
 }
 
 func (it *item) key() taskKey { return taskKey{it.task.Work, it.task.Task} }
+
+// sameRun reports whether running t would yield, or yielded, what it yields. A failure is no result: the leader may know
+// of it already and want another attempt.
+func (it *item) sameRun(t rpc.Assignment) bool {
+	u := it.task
+	return it.failure == nil && u.State == t.State && u.Version == t.Version && u.Start == t.Start && u.End == t.End
+}
 
 func newBoard(slots, prefetch int, maxUnsent int64) *board {
 	return &board{
@@ -82,10 +89,9 @@ func (b *board) add(tasks []rpc.Assignment) {
 	for _, t := range tasks {
 		it := &item{task: t}
 		if old := b.items[it.key()]; old != nil {
-			if old.task.State == t.State && old.task.Version == t.Version && old.task.Start == t.Start && old.task.End == t.End {
+			if old.sameRun(t) {
 				// Leased again: the leader lost track of the first lease. The work is the same, so only the token is new.
 				old.task.Token = t.Token
-				old.failure.Token = t.Token
 				continue
 			}
 			b.drop(old)
@@ -139,7 +145,7 @@ func (b *board) finish(it *item, p *csvsum.Partial, f rpc.Failure) {
 
 // fail is called with mu held.
 func (b *board) fail(it *item, f rpc.Failure) {
-	it.failure = f
+	it.failure = &f
 	b.failed = append(b.failed, it)
 	poke(b.fails)
 }
@@ -215,7 +221,7 @@ func (b *board) failures(n int) (items []*item, f []rpc.Failure) {
 	defer b.mu.Unlock()
 	for _, it := range b.failed[:min(n, len(b.failed))] {
 		items = append(items, it)
-		f = append(f, it.failure)
+		f = append(f, *it.failure)
 	}
 	return items, f
 }

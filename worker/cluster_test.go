@@ -130,9 +130,11 @@ func (c *cluster) until(what string, cond func() bool) {
 	c.t.Helper()
 	late := time.After(patience)
 	for {
-		c.mu.Lock()
-		ok, changed := cond(), c.changed
-		c.mu.Unlock()
+		ok, changed := func() (bool, chan struct{}) {
+			c.mu.Lock()
+			defer c.mu.Unlock() // also if cond panics
+			return cond(), c.changed
+		}()
 		if ok {
 			return
 		}
@@ -273,6 +275,14 @@ func (n *coordinator) Fail(_ context.Context, r *rpc.FailRequest) (*rpc.FailRepl
 	}
 	c.wake()
 	return &rpc.FailReply{}, nil
+}
+
+// lastBeat is the latest heartbeat, or an empty one. It is called with mu held.
+func (c *cluster) lastBeat() (r rpc.HeartbeatRequest) {
+	if n := len(c.beats); n > 0 {
+		r = c.beats[n-1]
+	}
+	return r
 }
 
 // finished is called with mu held.

@@ -225,7 +225,7 @@ func TestEndInMidTaskFinishesWhatRuns(t *testing.T) {
 	go func() { stop(); close(stopped) }()
 	c.until("the queued tasks to come back", func() bool { return len(c.failures) == 3 })
 	c.until("a heartbeat that says so", func() bool {
-		last := c.beats[len(c.beats)-1]
+		last := c.lastBeat()
 		return last.Leaving && len(last.Running) == 2
 	})
 	release()
@@ -238,7 +238,7 @@ func TestEndInMidTaskFinishesWhatRuns(t *testing.T) {
 	if c.accepted != 2 || len(c.leases) != 0 {
 		t.Errorf("got %d results and %d leases left, want 2 and 0", c.accepted, len(c.leases))
 	}
-	if last := c.beats[len(c.beats)-1]; !last.Leaving || len(last.Running) != 0 {
+	if last := c.lastBeat(); !last.Leaving || len(last.Running) != 0 {
 		t.Errorf("last heartbeat: got %+v, want leaving with nothing at hand", last)
 	}
 	// Another worker does the rest, and the sum is whole.
@@ -283,16 +283,16 @@ func TestStopEndsATask(t *testing.T) {
 	w, stop := c.run(Config{Slots: 1, Prefetch: 1}, s)
 	recv(t, entered, "the task")
 	c.until("a heartbeat with both tasks", func() bool {
-		return len(c.beats) > 0 && len(c.beats[len(c.beats)-1].Running) == 2
+		return len(c.lastBeat().Running) == 2
 	})
 	c.mu.Lock()
 	c.pending = nil
-	for _, r := range c.beats[len(c.beats)-1].Running {
+	for _, r := range c.lastBeat().Running {
 		c.stop = append(c.stop, r.TaskRef)
 	}
 	c.wake()
 	c.mu.Unlock()
-	c.until("a heartbeat without them", func() bool { return len(c.beats[len(c.beats)-1].Running) == 0 })
+	c.until("a heartbeat without them", func() bool { return len(c.beats) > 0 && len(c.lastBeat().Running) == 0 })
 	late := time.After(patience)
 	for w.Status().Running > 0 {
 		select {
@@ -325,7 +325,7 @@ func TestUnsentResultsAreBoundedAndReported(t *testing.T) {
 	// A partial of two columns costs 576: the bound is reached with the fourth.
 	w, stop := c.run(Config{Slots: 1, Prefetch: 2, MaxUnsent: 4 * 576}, store)
 	c.until("heartbeats to list results and leases", func() bool {
-		return len(c.beats) > 0 && len(c.beats[len(c.beats)-1].Running) >= 4
+		return len(c.lastBeat().Running) >= 4
 	})
 	// A new leader hears of all of them.
 	c.elect(1)
