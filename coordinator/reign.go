@@ -74,7 +74,10 @@ func (c *Coordinator) lead(ctx context.Context) error {
 	c.reign.Store(r)
 	defer c.reign.Store(nil)
 	r.reconcile(true)
-	r.log.Info("leading", "works", len(r.works))
+	r.mu.Lock()
+	works := len(r.works)
+	r.mu.Unlock()
+	r.log.Info("leading", "works", works)
 	defer r.log.Info("no longer leading")
 
 	for _, duty := range []func(context.Context){r.keepTime, r.commit, r.plan, r.keepReconciled, r.retain, r.announce} {

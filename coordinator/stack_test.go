@@ -29,9 +29,12 @@ const patience = 30 * time.Second
 type stack struct {
 	*testing.T
 	ctx   context.Context
-	state string // folder of the node
-	data  string // folder of the files
-	addr  string // of the rpc server, the same after a restart
+	id    string
+	state string       // folder of the node
+	bind  net.Listener // of raft; nil for any port
+	data  string       // folder of the files
+	addr  string       // of the rpc server, the same after a restart
+	peers []string     // rpc addresses of other nodes, for workers
 	files *faulty
 	cfg   Config
 	raft  func(*raftnode.Config)
@@ -42,7 +45,7 @@ type stack struct {
 
 func newStack(t *testing.T, cfg Config) *stack {
 	t.Helper()
-	s := &stack{T: t, ctx: t.Context(), state: t.TempDir(), data: t.TempDir(), addr: "127.0.0.1:0", cfg: cfg}
+	s := &stack{T: t, id: "n1", ctx: t.Context(), state: t.TempDir(), data: t.TempDir(), addr: "127.0.0.1:0", cfg: cfg}
 	local, err := storage.NewLocal(s.data)
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +66,13 @@ func (s *stack) start() *stack {
 	}
 	state, err := fsm.Open(fsm.Config{Dir: filepath.Join(s.state, "fsm"), Logger: logger})
 	s.must(err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must(err)
+	l := s.bind
+	if l == nil {
+		l, err = net.Listen("tcp", "127.0.0.1:0")
+		s.must(err)
+	}
 	rc := raftnode.Config{
-		ID: "n1", Dir: filepath.Join(s.state, "raft"), Listener: l, Logger: slog.New(slog.DiscardHandler),
+		ID: s.id, Dir: filepath.Join(s.state, "raft"), Listener: l, Logger: slog.New(slog.DiscardHandler),
 		HeartbeatTimeout: 50 * time.Millisecond,
 	}
 	if s.raft != nil {
@@ -79,7 +85,7 @@ func (s *stack) start() *stack {
 	s.addr = r.Addr().String()
 
 	cfg := s.cfg
-	cfg.Self = fsm.Node{ID: "n1", Raft: l.Addr().String(), RPC: s.addr, HTTP: "127.0.0.1:1"}
+	cfg.Self = fsm.Node{ID: s.id, Raft: l.Addr().String(), RPC: s.addr, HTTP: "127.0.0.1:1"}
 	cfg.Logger = logger
 	s.Coordinator, err = New(cfg, node, s.files)
 	s.must(err)
@@ -107,8 +113,56 @@ func (s *stack) start() *stack {
 		}
 	})
 	s.Cleanup(s.stop)
-	s.until("the node leads", func() bool { return s.reign.Load() != nil })
+	if s.bind == nil {
+		s.until("the node leads", func() bool { return s.reign.Load() != nil })
+	}
 	return s
+}
+
+// newCluster starts three nodes over the same files.
+func newCluster(t *testing.T) []*stack {
+	t.Helper()
+	nodes := make([]*stack, 3)
+	var peers []raftnode.Peer
+	for i := range nodes {
+		s := newStack(t, Config{})
+		if i > 0 {
+			s.data, s.files = nodes[0].data, nodes[0].files
+		}
+		var err error
+		s.id = fmt.Sprint("n", i+1)
+		s.bind, err = net.Listen("tcp", "127.0.0.1:0")
+		s.must(err)
+		peers = append(peers, raftnode.Peer{ID: s.id, Addr: s.bind.Addr().String()})
+		nodes[i] = s
+	}
+	for _, s := range nodes {
+		s.raft = func(c *raftnode.Config) {
+			c.Peers = peers
+			c.HeartbeatTimeout = 300 * time.Millisecond // room for a busy machine
+		}
+		s.start()
+	}
+	for _, s := range nodes {
+		for _, o := range nodes {
+			s.peers = append(s.peers, o.addr)
+		}
+	}
+	return nodes
+}
+
+// leader waits for one of the nodes to lead.
+func leader(nodes []*stack) (lead *stack) {
+	nodes[0].Helper()
+	nodes[0].until("a node leads", func() bool {
+		for _, s := range nodes {
+			if s.reign.Load() != nil && s.ReadBarrier(s.ctx) == nil {
+				lead = s
+			}
+		}
+		return lead != nil
+	})
+	return lead
 }
 
 // work starts a real worker on the stack's files, or others.
@@ -118,7 +172,7 @@ func (s *stack) work(slots int, files worker.Store) (stop func()) {
 		files = s.files
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	client, err := rpc.NewClient(rpc.ClientConfig{Coordinators: []string{s.addr}, ClusterID: "test", Logger: quiet})
+	client, err := rpc.NewClient(rpc.ClientConfig{Coordinators: append([]string{s.addr}, s.peers...), ClusterID: "test", Logger: quiet})
 	s.must(err)
 	w, err := worker.New(worker.Config{Slots: slots, Logger: quiet, Grace: -1}, client, files)
 	s.must(err)

@@ -14,6 +14,7 @@ import (
 
 	"colsum/coordinator/problem"
 	"colsum/coordinator/raftnode"
+	"colsum/coordinator/scheduler"
 	"colsum/csvsum"
 	"colsum/fsm"
 	"colsum/rpc"
@@ -37,9 +38,12 @@ func TestWorkFromSubmitToDone(t *testing.T) {
 			s.want(s.submit(name, opt), name, opt)
 		}
 	}
-	if len(s.reign.Load().works) != 0 {
-		t.Errorf("the leader remembers works that have ended: %v", s.reign.Load().works)
-	}
+	s.until("the leader forgets the works", func() bool {
+		r := s.reign.Load()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.works) == 0 && r.sched.Stats() == scheduler.Stats{Workers: 1, Slots: 3, FreeSlots: 3}
+	})
 }
 
 func TestManyWorksAtOnce(t *testing.T) {
