@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -275,6 +276,29 @@ func (n *coordinator) Fail(_ context.Context, r *rpc.FailRequest) (*rpc.FailRepl
 	}
 	c.wake()
 	return &rpc.FailReply{}, nil
+}
+
+// outcome is what came of a worker's run.
+type outcome struct {
+	failures         []rpc.Failure
+	accepted, leases int // results accepted, leases still out
+	last             rpc.HeartbeatRequest
+}
+
+func (c *cluster) outcome() outcome {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return outcome{slices.Clone(c.failures), c.accepted, len(c.leases), c.lastBeat()}
+}
+
+// again puts tasks back to be leased.
+func (c *cluster) again(failures ...rpc.Failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range failures {
+		c.pending = append(c.pending, f.Task)
+	}
+	c.wake()
 }
 
 // lastBeat is the latest heartbeat, or an empty one. It is called with mu held.

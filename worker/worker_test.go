@@ -66,8 +66,8 @@ func TestSumsThroughLostRepliesDuplicateLeasesAndChangesOfLeader(t *testing.T) {
 	if lost.Load() == 0 || calls.Load() < 15 {
 		t.Errorf("got %d lost replies and %d calls: the faults did not happen", lost.Load(), calls.Load())
 	}
-	if len(c.failures) != 0 {
-		t.Errorf("failures: got %+v, want none", c.failures)
+	if got := c.outcome(); len(got.failures) != 0 {
+		t.Errorf("failures: got %+v, want none", got.failures)
 	}
 }
 
@@ -143,12 +143,13 @@ func TestFailuresSayWhoseFaultItIs(t *testing.T) {
 				_, stop := c.run(Config{Slots: 1}, s)
 				c.until("the failure", func() bool { return len(c.failures) > 0 })
 				stop()
-				f := c.failures[0]
-				if len(c.failures) != 1 || f.Kind != tc.kind || f.Code != tc.code || !strings.Contains(f.Message, tc.err.Error()) {
-					t.Errorf("%s: got %+v, want kind %d, code %s", where, c.failures, tc.kind, tc.code)
+				got := c.outcome()
+				f := got.failures[0]
+				if len(got.failures) != 1 || f.Kind != tc.kind || f.Code != tc.code || !strings.Contains(f.Message, tc.err.Error()) {
+					t.Errorf("%s: got %+v, want kind %d, code %s", where, got.failures, tc.kind, tc.code)
 				}
-				if c.accepted != 0 {
-					t.Errorf("%s: got %d results besides", where, c.accepted)
+				if got.accepted != 0 {
+					t.Errorf("%s: got %d results besides", where, got.accepted)
 				}
 			}
 		})
@@ -169,14 +170,11 @@ func TestPanicCostsItsTaskOnly(t *testing.T) {
 		return nil, nil, nil
 	}})
 	c.until("the failure", func() bool { return len(c.failures) > 0 })
-	f := c.failures[0]
+	f := c.outcome().failures[0]
 	if f.Kind != rpc.Broke || f.Code != "worker_panic" || !strings.Contains(f.Message, "a defect of the store") {
 		t.Errorf("got %+v, want a failure that tells of the panic", f)
 	}
-	c.mu.Lock()
-	c.pending = append(c.pending, f.Task)
-	c.wake()
-	c.mu.Unlock()
+	c.again(f)
 	c.until("the work to be done", c.finished)
 	stop()
 	c.checkSums(rows, want)
@@ -230,24 +228,20 @@ func TestEndInMidTaskFinishesWhatRuns(t *testing.T) {
 	})
 	release()
 	recv(t, stopped, "Run to return")
-	for _, f := range c.failures {
+	got := c.outcome()
+	for _, f := range got.failures {
 		if f.Kind != rpc.Returned {
 			t.Errorf("got %+v, want a task handed back", f)
 		}
 	}
-	if c.accepted != 2 || len(c.leases) != 0 {
-		t.Errorf("got %d results and %d leases left, want 2 and 0", c.accepted, len(c.leases))
+	if got.accepted != 2 || got.leases != 0 {
+		t.Errorf("got %d results and %d leases left, want 2 and 0", got.accepted, got.leases)
 	}
-	if last := c.lastBeat(); !last.Leaving || len(last.Running) != 0 {
+	if last := got.last; !last.Leaving || len(last.Running) != 0 {
 		t.Errorf("last heartbeat: got %+v, want leaving with nothing at hand", last)
 	}
 	// Another worker does the rest, and the sum is whole.
-	c.mu.Lock()
-	for _, f := range c.failures {
-		c.pending = append(c.pending, f.Task)
-	}
-	c.wake()
-	c.mu.Unlock()
+	c.again(got.failures...)
 	_, stop = c.run(Config{Slots: 1}, s)
 	c.until("the work to be done", c.finished)
 	stop()
@@ -264,10 +258,11 @@ func TestEndOfGraceHandsLeasesBack(t *testing.T) {
 	recv(t, entered, "a task in the first slot")
 	recv(t, entered, "a task in the second slot")
 	stop()
-	if len(c.failures) != 2 || len(c.leases) != 0 || c.accepted != 0 {
-		t.Fatalf("got failures %+v, %d leases left, %d results, want 2, 0, 0", c.failures, len(c.leases), c.accepted)
+	got := c.outcome()
+	if len(got.failures) != 2 || got.leases != 0 || got.accepted != 0 {
+		t.Fatalf("got failures %+v, %d leases left, %d results, want 2, 0, 0", got.failures, got.leases, got.accepted)
 	}
-	for _, f := range c.failures {
+	for _, f := range got.failures {
 		if f.Kind != rpc.Returned || f.Code != "worker_leaving" {
 			t.Errorf("got %+v, want a task handed back", f)
 		}
@@ -302,8 +297,8 @@ func TestStopEndsATask(t *testing.T) {
 		}
 	}
 	stop()
-	if len(c.failures) != 0 || c.accepted != 0 {
-		t.Errorf("got failures %+v and %d results, want neither", c.failures, c.accepted)
+	if got := c.outcome(); len(got.failures) != 0 || got.accepted != 0 {
+		t.Errorf("got failures %+v and %d results, want neither", got.failures, got.accepted)
 	}
 }
 
@@ -371,7 +366,7 @@ func TestRefusedResultBecomesAFailure(t *testing.T) {
 	_, stop := c.run(Config{Slots: 2}, store)
 	c.until("all others and the failure", func() bool { return int64(c.accepted) == c.tasks-1 && len(c.failures) == 1 })
 	stop()
-	if f := c.failures[0]; f.Task != 2 || f.Kind != rpc.Broke || f.Code != "result_refused" || !strings.Contains(f.Message, "panicked") {
+	if f := c.outcome().failures[0]; f.Task != 2 || f.Kind != rpc.Broke || f.Code != "result_refused" || !strings.Contains(f.Message, "panicked") {
 		t.Errorf("got %+v, want task 2 refused", f)
 	}
 }
@@ -387,9 +382,7 @@ func TestLeasesKeepSlotsFed(t *testing.T) {
 		recv(t, entered, "a task in each slot")
 	}
 	c.until("the leases", func() bool { return c.leased == 7 })
-	if c.asked[0] != 7 {
-		t.Errorf("first lease: asked for %d tasks, want 7", c.asked[0])
-	}
+	c.until("the size of the first lease", func() bool { return c.asked[0] == 7 })
 	release()
 	c.until("the work to be done", c.finished)
 	stop()
