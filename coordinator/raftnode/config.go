@@ -25,6 +25,8 @@ type Config struct {
 	Bind string
 	// Listener, if given, is listened on instead of Bind. The node closes it.
 	Listener net.Listener
+	// Dial connects to another node, for example with TLS to match a Listener with TLS. Default: plain TCP.
+	Dial func(addr string, timeout time.Duration) (net.Conn, error)
 	// Advertise is the address the others dial. Default: this node's entry in Peers, else the listener's address, which
 	// must not be a wildcard then.
 	Advertise string
@@ -62,6 +64,11 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Cluster == "" {
 		c.Cluster = "colsum"
+	}
+	if c.Dial == nil {
+		c.Dial = func(addr string, timeout time.Duration) (net.Conn, error) {
+			return net.DialTimeout("tcp", addr, timeout)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

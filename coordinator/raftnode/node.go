@@ -176,7 +176,7 @@ func (n *Node) openTransport(logger hclog.Logger) error {
 		return err
 	}
 	n.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:          newStream(l, advertise),
+		Stream:          newStream(l, advertise, n.cfg.Dial),
 		MaxPool:         3,
 		MaxRPCsInFlight: maxInFlight,
 		Timeout:         rpcTimeout,

@@ -14,6 +14,7 @@ import (
 type stream struct {
 	net.Listener
 	addr advertised
+	dial func(addr string, timeout time.Duration) (net.Conn, error)
 
 	mu     sync.Mutex
 	closed bool                  // mu
@@ -22,12 +23,12 @@ type stream struct {
 
 var _ raft.StreamLayer = (*stream)(nil)
 
-func newStream(l net.Listener, advertise string) *stream {
-	return &stream{Listener: l, addr: advertised(advertise), conns: map[*tracked]struct{}{}}
+func newStream(l net.Listener, advertise string, dial func(string, time.Duration) (net.Conn, error)) *stream {
+	return &stream{Listener: l, addr: advertised(advertise), dial: dial, conns: map[*tracked]struct{}{}}
 }
 
 func (s *stream) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
-	return net.DialTimeout("tcp", string(address), timeout)
+	return s.dial(string(address), timeout)
 }
 
 func (s *stream) Accept() (net.Conn, error) {
