@@ -27,7 +27,7 @@ const patience = 30 * time.Second
 
 // stack is a cluster of one node over real raft, real sockets and a real folder.
 type stack struct {
-	*testing.T
+	testing.TB
 	ctx   context.Context
 	id    string
 	state string       // folder of the node
@@ -43,9 +43,9 @@ type stack struct {
 	stop func()
 }
 
-func newStack(t *testing.T, cfg Config) *stack {
+func newStack(t testing.TB, cfg Config) *stack {
 	t.Helper()
-	s := &stack{T: t, id: "n1", ctx: t.Context(), state: t.TempDir(), data: t.TempDir(), addr: "127.0.0.1:0", cfg: cfg}
+	s := &stack{TB: t, id: "n1", ctx: t.Context(), state: t.TempDir(), data: t.TempDir(), addr: "127.0.0.1:0", cfg: cfg}
 	local, err := storage.NewLocal(s.data)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func (s *stack) start() *stack {
 }
 
 // newCluster starts three nodes over the same files.
-func newCluster(t *testing.T) []*stack {
+func newCluster(t testing.TB) []*stack {
 	t.Helper()
 	nodes := make([]*stack, 3)
 	var peers []raftnode.Peer
