@@ -17,7 +17,7 @@ import (
 
 func TestSumsAFile(t *testing.T) {
 	noLeaks(t)
-	const rows = 3000
+	const rows = 1200
 	data, want := numbers(rows)
 	store, info := file(t, data)
 	for _, chunk := range []int64{1000, 4099, 1 << 20} {
@@ -37,7 +37,7 @@ func TestSumsAFile(t *testing.T) {
 
 func TestSumsThroughLostRepliesDuplicateLeasesAndChangesOfLeader(t *testing.T) {
 	noLeaks(t)
-	const rows = 3000
+	const rows = 1200
 	data, want := numbers(rows)
 	store, info := file(t, data)
 	c := newCluster(t, 3)
@@ -57,7 +57,7 @@ func TestSumsThroughLostRepliesDuplicateLeasesAndChangesOfLeader(t *testing.T) {
 		return nil
 	}
 	c.schedule(info.Path, info.Version, data, 5000)
-	_, stop1 := c.run(Config{Slots: 2}, store)
+	_, stop1 := c.run(Config{Slots: 2, BatchBytes: 1}, store) // one result a call: many calls to go wrong
 	_, stop2 := c.run(Config{Slots: 1, Prefetch: -1, BatchBytes: 1}, store)
 	c.until("the work to be done", c.finished)
 	stop1()
