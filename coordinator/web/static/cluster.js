@@ -1,0 +1,154 @@
+// The cluster: nodes, leader, workers and their slots, and what they read a second.
+
+import { get, poll } from './api.js';
+import { timeChart } from './chart.js';
+import { attr, h, keyed, show, text } from './dom.js';
+import { ago, bytes, count, percent, plural, rate, visible } from './format.js';
+
+const minutes = 10;
+const listeners = new Set();
+const samples = []; // {time, value}: bytes a second of all workers, while the page is open
+let latest = null;
+
+/**
+ * follow gives each new state of the cluster to fn, for as long as the page lives or until signal aborts. The first call
+ * starts asking: every second while the cluster is looked at, every five otherwise.
+ */
+export function follow(fn, signal) {
+  const first = listeners.size === 0;
+  listeners.add(fn);
+  signal?.addEventListener('abort', () => listeners.delete(fn));
+  if (latest) fn(latest);
+  if (!first) return wake();
+  const tell = (doc) => {
+    latest = doc;
+    for (const each of [...listeners]) each(doc);
+  };
+  poll(async () => {
+    const doc = await get('api/cluster');
+    const now = Date.now();
+    samples.push({ time: now, value: doc.workers.reduce((sum, w) => sum + w.bytes_per_second, 0) });
+    while (samples[0].time < now - minutes * 60_000) samples.shift();
+    tell(doc);
+    return wait();
+  }, new AbortController().signal, async (problem) => {
+    if (problem.code !== 'no_leader') return;
+    // Without a leader the node still knows who belongs to the cluster.
+    const doc = await get('api/cluster', { consistency: 'stale' }).catch(() => null);
+    if (doc && !doc.leader) tell(doc);
+  });
+}
+
+let wake = () => {};
+
+// wait is how long until the next question. It is cut short when a view begins to follow.
+async function wait() {
+  const ms = listeners.size > 1 ? 1000 : 5000;
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    wake = () => { clearTimeout(timer); resolve(); };
+  });
+  return 0;
+}
+
+/** clusterView fills el until the signal aborts. */
+export function clusterView(el, signal) {
+  const speed = h('b', {}, '–');
+  const slots = h('b', {}, '–');
+  const lead = h('b', { class: 'any' }, '–');
+  const chart = timeChart(minutes, 'Bytes read a second by all workers');
+  const nodes = h('ul', { class: 'cards' });
+  const workers = h('ul', { class: 'workers' });
+  const noWorkers = h('p', { class: 'quiet', hidden: true }, 'No worker is connected: works wait until one is. Start one with ', h('code', {}, 'colsum worker'), '.');
+  const nodeList = keyed(nodes, (n) => n.id, node);
+  const workerList = keyed(workers, (w) => w.id, worker);
+  const nodesTitle = h('h2', {}, 'Nodes');
+  const workersTitle = h('h2', {}, 'Workers');
+  show(el, h('h1', {}, 'Cluster'),
+    h('section', { class: 'panel stack-s', 'aria-label': 'Throughput' },
+      h('dl', { class: 'facts' }, [['Throughput', speed], ['Slots at work', slots], ['Leader', lead]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
+      chart.el),
+    h('section', { class: 'panel stack-s' }, nodesTitle, nodes),
+    h('section', { class: 'panel stack-s' }, workersTitle, noWorkers, workers));
+  show(nodes, Array.from({ length: 3 }, () => h('li', { class: 'card skeleton', 'aria-hidden': 'true' })));
+  let loaded = false;
+
+  follow((doc) => {
+    if (!loaded) nodes.replaceChildren();
+    loaded = true;
+    const all = doc.workers.reduce((n, w) => n + w.slots, 0);
+    const busy = doc.workers.reduce((n, w) => n + w.running.length, 0);
+    text(speed, rate(samples.at(-1)?.value ?? 0));
+    text(slots, `${count(busy)} of ${count(all)}`);
+    text(lead, doc.leader ? visible(doc.leader) : 'none');
+    text(nodesTitle, plural(doc.nodes.length, 'node'));
+    text(workersTitle, plural(doc.workers.length, 'worker'));
+    chart.update(samples);
+    nodeList(doc.nodes.map((n) => ({ ...n, answered: n.id === doc.node })));
+    workerList(doc.workers);
+    attr(noWorkers, 'hidden', doc.workers.length > 0 || !doc.leader);
+  }, signal);
+  return 'Cluster';
+}
+
+function node() {
+  const id = h('b', { class: 'any' });
+  const role = h('span', { class: 'status' });
+  const here = h('span', { class: 'quiet small' });
+  const contact = h('p', { class: 'small quiet' });
+  const addresses = ['http', 'raft', 'rpc'].map((kind) => ({ kind, value: h('dd', { class: 'mono any' }) }));
+  return {
+    el: h('li', { class: 'card' }, h('div', { class: 'head' }, id, role),
+      h('dl', { class: 'pairs small' }, addresses.map((a) => [h('dt', {}, a.kind), a.value])), h('div', { class: 'row' }, contact, here)),
+    update(n) {
+      const silent = n.reachable === false;
+      text(id, visible(n.id));
+      text(role, silent ? 'silent' : n.role);
+      attr(role, 'class', `status ${silent ? 'away' : n.role}`);
+      for (const a of addresses) text(a.value, n[a.kind] ? visible(n[a.kind]) : '–');
+      text(contact, silent ? (n.last_contact ? `last heard ${ago(new Date(n.last_contact))}` : 'does not answer') : n.role === 'leader' ? 'leads the cluster' : n.last_contact ? `heard ${ago(new Date(n.last_contact))}` : 'in touch');
+      text(here, n.answered ? '· answered this page' : '');
+    },
+  };
+}
+
+function worker() {
+  const id = h('b', { class: 'any' });
+  const host = h('span', { class: 'quiet small any' });
+  const leaving = h('span', { class: 'status queued', hidden: true }, 'leaving');
+  const speed = h('span', { class: 'nowrap' });
+  const slots = h('div', { class: 'slots', role: 'img' });
+  const running = h('ul', { class: 'leases small' });
+  const tasks = keyed(running, (t) => `${t.work_id}/${t.task}`, task);
+  return {
+    el: h('li', { class: 'worker' }, h('div', { class: 'worker-head' }, h('div', { class: 'row' }, id, host, leaving), slots, speed), running),
+    update(w) {
+      text(id, visible(w.id));
+      text(host, w.host && w.host !== w.id ? visible(w.host) : '');
+      attr(leaving, 'hidden', !w.leaving);
+      text(speed, rate(w.bytes_per_second));
+      const drawn = Math.min(w.slots, 64);
+      while (slots.children.length > drawn) slots.lastChild.remove();
+      while (slots.children.length < drawn) slots.append(h('i'));
+      [...slots.children].forEach((slot, i) => attr(slot, 'class', i < w.running.length ? 'busy' : null));
+      attr(slots, 'aria-label', `${w.running.length} of ${plural(w.slots, 'slot')} at work`);
+      tasks(w.running);
+    },
+  };
+}
+
+function task() {
+  const link = h('a');
+  const fill = h('i');
+  const share = h('span', { class: 'quiet nowrap' });
+  return {
+    el: h('li', {}, link, h('div', { class: 'bar', 'aria-hidden': 'true' }, fill), share),
+    update(t) {
+      const f = t.length > 0 ? Math.min(1, t.bytes / t.length) : 0;
+      attr(link, 'href', `#/works/${encodeURIComponent(t.work_id)}`);
+      text(link, `${t.work_id.slice(0, 8)}… task ${count(t.task)}${t.backup ? ' (backup)' : ''}`);
+      fill.style.transform = `scaleX(${f})`;
+      text(share, `${percent(f)} of ${bytes(t.length)}`);
+    },
+  };
+}
