@@ -181,6 +181,7 @@ func (l *lane) settle(leader string) {
 		select {
 		case <-p.ready:
 			if addr != leader && p.calls == 0 {
+				delete(l.peers, addr) // now, so that no call enters before it is closed
 				idle = append(idle, p)
 			}
 		default:
