@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,6 +25,8 @@ type Server struct {
 	Dir string
 	// CAFile holds the certificate of an https server.
 	CAFile string
+
+	root string // the folder whose folders are the buckets
 }
 
 // The names that a Server goes by.
@@ -35,9 +38,20 @@ const (
 )
 
 // Config returns the configuration of a Router whose default store is the server's bucket.
-func (s *Server) Config() storage.Config {
+func (s *Server) Config() storage.Config { return s.config(Bucket) }
+
+// NewBucket makes another bucket, by its folder, and returns the configuration that has it as its default store.
+func (s *Server) NewBucket(t testing.TB, name string) storage.Config {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(s.root, name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return s.config(name)
+}
+
+func (s *Server) config(bucket string) storage.Config {
 	return storage.Config{
-		Default: "s3://" + Bucket,
+		Default: "s3://" + bucket,
 		S3:      storage.S3Config{Endpoint: s.URL, AccessKey: AccessKey, SecretKey: SecretKey, Region: Region, CAFile: s.CAFile},
 	}
 }
@@ -47,12 +61,18 @@ func (s *Server) Config() storage.Config {
 func StartVersityGW(t testing.TB) *Server {
 	t.Helper()
 	bin := Tool(t, "versitygw", "COLSUM_VERSITYGW")
-	root := t.TempDir()
-	return Start(t, root, func(addr string) *exec.Cmd {
-		cmd := exec.Command(bin, "--quiet", "--keep-alive", "--region", Region, "--port", addr, "posix", root)
-		cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+AccessKey, "ROOT_SECRET_ACCESS_KEY="+SecretKey)
-		return cmd
-	})
+	return Start(t, false, func(addr, root string, _ *Certificate) *exec.Cmd { return VersityGW(bin, addr, root, nil) })
+}
+
+// VersityGW is the command that runs the program bin on addr, with TLS if there is a certificate.
+func VersityGW(bin, addr, root string, cert *Certificate) *exec.Cmd {
+	cmd := exec.Command(bin, "--quiet", "--keep-alive", "--region", Region, "--port", addr)
+	if cert != nil {
+		cmd.Args = append(cmd.Args, "--cert", cert.CertFile, "--key", cert.KeyFile)
+	}
+	cmd.Args = append(cmd.Args, "posix", root)
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+AccessKey, "ROOT_SECRET_ACCESS_KEY="+SecretKey)
+	return cmd
 }
 
 // Tool finds a program of scripts/install-NAME: at the path that the environment variable env holds, or in .tools/bin at
@@ -74,17 +94,25 @@ func Tool(t testing.TB, name, env string) string {
 }
 
 // Start runs an S3 server whose buckets are the folders of root, waits until it answers, and stops it when the test ends.
-// command gets the address to listen on; a server that finds it taken is started again on another.
-func Start(t testing.TB, root string, command func(addr string) *exec.Cmd) *Server {
+// command gets the address to listen on; a server that finds it taken is started again on another. secure makes a
+// certificate, else cert is nil.
+func Start(t testing.TB, secure bool, command func(addr, root string, cert *Certificate) *exec.Cmd) *Server {
 	t.Helper()
-	s := &Server{Dir: filepath.Join(root, Bucket)}
+	root := t.TempDir()
+	s := &Server{Dir: filepath.Join(root, Bucket), root: root}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	var cert *Certificate
+	scheme := "http://"
+	if secure {
+		cert = NewCertificate(t)
+		s.CAFile, scheme = cert.CertFile, "https://"
 	}
 	for try := 0; ; try++ {
 		addr := freeAddr(t)
 		var out output
-		cmd := command(addr)
+		cmd := command(addr, root, cert)
 		cmd.Stdout, cmd.Stderr = &out, &out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -98,7 +126,7 @@ func Start(t testing.TB, root string, command func(addr string) *exec.Cmd) *Serv
 				t.Logf("%s said:\n%s", filepath.Base(cmd.Path), out.String())
 			}
 		})
-		s.URL = "http://" + addr
+		s.URL = scheme + addr
 		if answers(t, s.URL, exited) {
 			return s
 		}
@@ -111,7 +139,10 @@ func Start(t testing.TB, root string, command func(addr string) *exec.Cmd) *Serv
 // answers waits for any HTTP response. False: the process has ended.
 func answers(t testing.TB, url string, exited <-chan struct{}) bool {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // any answer will do
+	}}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(60 * time.Second)
