@@ -88,7 +88,7 @@ func (s *stack) start(id string, raft net.Listener, peers []raftnode.Peer, tune 
 	state, err := fsm.Open(fsm.Config{Dir: t.TempDir(), Logger: s.log})
 	must(err)
 	rn, err := raftnode.Open(raftnode.Config{
-		ID: id, Dir: t.TempDir(), Listener: raft, Peers: peers, Logger: s.log, HeartbeatTimeout: 300 * time.Millisecond,
+		ID: id, Dir: t.TempDir(), Listener: raft, Peers: peers, Logger: s.log, HeartbeatTimeout: 600 * time.Millisecond,
 	}, state)
 	must(err)
 	files, err := storage.New(storage.Config{Default: s.dir, Logger: s.log})

@@ -45,7 +45,7 @@ func newCluster(t testing.TB, n int, tune func(*Config)) *cluster {
 		peers = append(peers, Peer{ID: id, Addr: l.Addr().String()})
 		c.cfgs[i] = Config{
 			ID: id, Dir: filepath.Join(dir, id), Listener: l, Bind: l.Addr().String(),
-			HeartbeatTimeout: 300 * time.Millisecond,
+			HeartbeatTimeout: 600 * time.Millisecond,
 			Logger:           slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 		}
 	}

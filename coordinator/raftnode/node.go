@@ -49,6 +49,7 @@ type Node struct {
 
 	raft  *raft.Raft
 	trans *raft.NetworkTransport
+	wire  *stream // below trans
 	store *raftboltdb.BoltStore
 	logs  raft.LogStore
 
@@ -175,8 +176,9 @@ func (n *Node) openTransport(logger hclog.Logger) error {
 		l.Close()
 		return err
 	}
+	n.wire = newStream(l, advertise, n.cfg.Dial)
 	n.trans = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:          newStream(l, advertise, n.cfg.Dial),
+		Stream:          n.wire,
 		MaxPool:         3,
 		MaxRPCsInFlight: maxInFlight,
 		Timeout:         rpcTimeout,
@@ -286,6 +288,7 @@ func (n *Node) release() error {
 	if n.trans != nil {
 		err = n.trans.Close()
 		n.trans.CloseStreams()
+		n.wire.wait()
 	}
 	if n.store != nil {
 		err = errors.Join(err, n.store.Close())

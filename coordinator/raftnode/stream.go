@@ -16,9 +16,10 @@ type stream struct {
 	addr advertised
 	dial func(addr string, timeout time.Duration) (net.Conn, error)
 
-	mu     sync.Mutex
-	closed bool                  // mu
-	conns  map[*tracked]struct{} // mu
+	mu       sync.Mutex
+	closed   bool                  // mu
+	conns    map[*tracked]struct{} // mu
+	handlers sync.WaitGroup        // accepted connections whose handler has not closed them; Add under mu while !closed
 }
 
 var _ raft.StreamLayer = (*stream)(nil)
@@ -44,10 +45,11 @@ func (s *stream) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	s.conns[t] = struct{}{}
+	s.handlers.Add(1)
 	return t, nil
 }
 
-// Close stops listening and closes every accepted connection.
+// Close stops listening and breaks every accepted connection; wait waits for their handlers.
 func (s *stream) Close() error {
 	err := s.Listener.Close()
 	s.mu.Lock()
@@ -56,9 +58,12 @@ func (s *stream) Close() error {
 	for t := range s.conns {
 		t.Conn.Close()
 	}
-	clear(s.conns)
 	return err
 }
+
+// wait returns when no handler runs any more. Call it after Close. A handler takes heartbeats past raft's main loop and may
+// write the term then, even while raft shuts down: the store must stay open until all are gone.
+func (s *stream) wait() { s.handlers.Wait() }
 
 func (s *stream) Addr() net.Addr { return s.addr }
 
@@ -68,11 +73,16 @@ type tracked struct {
 	s *stream
 }
 
+// Close is called by the handler when it ends.
 func (t *tracked) Close() error {
+	err := t.Conn.Close()
 	t.s.mu.Lock()
-	delete(t.s.conns, t)
-	t.s.mu.Unlock()
-	return t.Conn.Close()
+	defer t.s.mu.Unlock()
+	if _, open := t.s.conns[t]; open {
+		delete(t.s.conns, t)
+		t.s.handlers.Done()
+	}
+	return err
 }
 
 // advertised is an address as text.
