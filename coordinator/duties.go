@@ -15,10 +15,10 @@ const (
 
 // retain forgets ended works by number and by age (Config.KeepEnded, KeepFor).
 func (r *reign) retain(ctx context.Context) {
-	aged := time.Now()
+	var aged time.Time
 	for {
 		r.purgeSurplus(ctx)
-		if time.Since(aged) >= ageEvery {
+		if counts := r.c.State().Counts(); time.Since(aged) >= ageEvery && counts.Done+counts.Failed+counts.Cancelled > 0 {
 			aged = time.Now()
 			r.purge(ctx, aged.Add(-r.c.cfg.KeepFor), 0)
 		}

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -29,6 +30,9 @@ func (c *Coordinator) Lease(ctx context.Context, req *rpc.LeaseRequest) (*rpc.Le
 	r := c.reign.Load()
 	if r == nil {
 		return &rpc.LeaseReply{NotLeader: c.notLeader()}, nil
+	}
+	if req.Worker.ID == "" {
+		return nil, errors.New("lease: worker id: required")
 	}
 	ttl, heartbeat := r.sched.Timing()
 	reply := &rpc.LeaseReply{TTL: ttl, Heartbeat: heartbeat}

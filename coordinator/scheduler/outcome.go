@@ -16,7 +16,7 @@ type Doom struct {
 	Error csvsum.DocError
 }
 
-// TakeDoomed returns the works found doomed since the last call. If one could not be ended, Doom it again.
+// TakeDoomed returns the works found doomed since the last call, each once: the caller has to see that it ends.
 func (s *Scheduler) TakeDoomed() []Doom {
 	d := s.doomed
 	s.doomed = nil
