@@ -2,8 +2,11 @@ package fsm
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -40,18 +43,52 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// Whatever the bytes, Restore takes a snapshot whole or leaves the state alone. The fuzzer's bytes stand for a snapshot
-// without its checksum, which is put behind them, so that it reaches what lies beneath.
+// Whatever one record of a snapshot holds, the frame being right, Restore takes the snapshot whole and can work with it,
+// or leaves the state alone.
 func FuzzRestore(f *testing.F) {
-	snap := snapshotOf(f, smallState(f))
-	f.Add(snap[:len(snap)-sha256.Size])
-	f.Add(snapshotOf(f, open(f))[:len(snapshotMagic)+20+9])
-	f.Fuzz(func(t *testing.T, b []byte) {
+	type record struct {
+		bucket     byte
+		key, value string
+	}
+	var records []record
+	info, next, err := readSnapshot(bytes.NewReader(snapshotOf(f, smallState(f))), func(bucket int, k, v []byte) error {
+		records = append(records, record{byte(bucket), string(k), string(v)})
+		return nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, r := range records {
+		f.Add(r.bucket, []byte(r.key), []byte(r.value))
+	}
+	f.Fuzz(func(t *testing.T, bucket byte, key, value []byte) {
+		list := []record{{bucket, string(key), string(value)}}
+		for _, r := range records {
+			if r.bucket != bucket || r.key != string(key) {
+				list = append(list, r)
+			}
+		}
+		slices.SortFunc(list, func(a, b record) int {
+			return cmp.Or(cmp.Compare(a.bucket, b.bucket), cmp.Compare(a.key, b.key))
+		})
+		snap := []byte(snapshotMagic)
+		snap = binary.BigEndian.AppendUint32(snap, snapshotVersion)
+		snap = binary.BigEndian.AppendUint64(snap, info.Index)
+		snap = binary.BigEndian.AppendUint64(snap, next)
+		for _, r := range list {
+			snap = append(snap, r.bucket+1)
+			snap = binary.BigEndian.AppendUint32(snap, uint32(len(r.key)))
+			snap = binary.BigEndian.AppendUint32(snap, uint32(len(r.value)))
+			snap = append(append(snap, r.key...), r.value...)
+		}
+		snap = append(snap, snapshotEnd)
+		snap = binary.BigEndian.AppendUint64(snap, uint64(len(list)))
+		sum := sha256.Sum256(snap)
+		snap = append(snap, sum[:]...)
+
 		s := open(t)
 		do(t, s, &Submit{ID: "old", Time: t0, Path: "p"})
 		before := dumpOf(t, s)
-		sum := sha256.Sum256(b)
-		snap := append(bytes.Clone(b), sum[:]...)
 		if err := restore(s, snap); err != nil {
 			if !errors.Is(err, ErrBadSnapshot) {
 				t.Fatalf("an error of another kind: %v", err)
@@ -64,12 +101,18 @@ func FuzzRestore(f *testing.F) {
 		if got := snapshotOf(t, s); !bytes.Equal(got, snap) {
 			t.Fatalf("restored, it is written otherwise\ngot  %x\nwant %x", got, snap)
 		}
-		list, _ := s.Summaries("", 1000, "")
-		for _, w := range list {
+		works, _ := s.Summaries("", 1000, "")
+		for _, w := range works {
 			if _, ok := s.Document(w.ID); !ok {
 				t.Errorf("no document of %q", w.ID)
 			}
 			s.Active(w.ID)
+		}
+		for _, id := range s.ActiveIDs() {
+			do(t, s, &Cancel{ID: id, Time: at(100)})
+		}
+		if r := do(t, s, &Forget{Before: at(200)}); r.Removed != len(works) && len(s.ActiveIDs()) != 0 {
+			t.Errorf("forgot %d of %d works", r.Removed, len(works))
 		}
 	})
 }

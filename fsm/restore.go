@@ -255,7 +255,7 @@ func (s *state) loadWork(w *work, tx *bolt.Tx) error {
 		}
 		w.tasks = csvsum.Tasks(h.Plan.Spec.Size, h.Chunk)
 		w.fold, h.Mtime, h.Progress = r.Fold, r.Mtime, r.Progress
-		if f := w.fold; f.Frontier < 0 || f.Frontier >= w.tasks || f.Known < f.Frontier || f.Known > w.tasks || f.Fault != nil {
+		if !validFold(w.fold, &h.Plan.Spec, w.tasks) {
 			return errors.New("its fold is not that of a running work")
 		}
 	default:
@@ -265,6 +265,20 @@ func (s *state) loadWork(w *work, tx *bolt.Tx) error {
 	}
 	s.add(w)
 	return nil
+}
+
+// validFold reports whether f can be the fold of a running work of so many tasks: nothing in it makes csvsum stumble.
+func validFold(f *csvsum.Fold, spec *csvsum.Spec, tasks int64) bool {
+	for task, s := range f.Reruns {
+		if task < f.Frontier || task > f.Known || s >= csvsum.NumStates {
+			return false
+		}
+	}
+	// What is folded has the shape of a partial that begins with the data.
+	p := csvsum.Partial{Start: spec.DataStart, End: spec.Size, Rows: f.Rows, Width: f.Width, Columns: f.Columns, Bad: f.Bad}
+	return f.Frontier >= 0 && f.Frontier < tasks && f.Known >= f.Frontier && f.Known <= tasks && f.Fault == nil &&
+		f.KnownState < csvsum.NumStates && f.FrontierState < csvsum.NumStates &&
+		validPartial(&p, spec, spec.DataStart, spec.Size)
 }
 
 func (w *work) loadPartial(task int64, p *csvsum.Partial) error {

@@ -119,6 +119,9 @@ func validatePlan(p *csvsum.Plan, chunk int64) error {
 		return &CommandError{Field: "plan.chunk", Detail: fmt.Sprintf("makes more than %d tasks of %d bytes", int64(MaxTasks), s.Size)}
 	}
 	sel := s.Selection
+	if len(sel.Numbers) == 0 && sel.First >= 1 && sel.Every >= 1 && !validWidth(p.HeaderWidth, 0, s) {
+		return &CommandError{Field: "plan.header_width", Detail: fmt.Sprintf("%d fields in %d bytes, of which more than %d are selected or that have no room", p.HeaderWidth, s.Size, csvsum.MaxSelected)}
+	}
 	if len(sel.Numbers) == 0 {
 		if sel.First < 1 {
 			return atLeast("plan.spec.selection.first", 1, int64(sel.First))
@@ -148,6 +151,7 @@ func validPartial(p *csvsum.Partial, spec *csvsum.Spec, start, end int64) bool {
 	case p == nil || p.Validate() != nil,
 		p.Start != start || p.End != end,
 		p.Rows > end-start, // each record begins at a byte of its own
+		!validWidth(p.Width, start, spec),
 		len(spec.Selection.Numbers) > 0 && len(p.Columns) > len(spec.Selection.Numbers):
 		return false
 	}
@@ -166,6 +170,16 @@ func validPartial(p *csvsum.Partial, spec *csvsum.Spec, start, end int64) bool {
 			f.Byte >= 0 && f.Byte <= spec.Size && f.Row >= 0 && f.Column >= 0
 	}
 	return true
+}
+
+// validWidth bounds the fields of a record that begins at start or later: the delimiters between them lie in the file, and
+// a step selects at most MaxSelected of them. Without the bound a broken worker could make a document of any size.
+func validWidth(width int, start int64, spec *csvsum.Spec) bool {
+	if width < 0 || int64(width)-1 > spec.Size-start {
+		return false
+	}
+	sel := &spec.Selection
+	return len(sel.Numbers) > 0 || width < sel.First || (width-sel.First)/sel.Every < csvsum.MaxSelected
 }
 
 // isZero compares encodings, since equal values have equal ones.

@@ -118,6 +118,7 @@ func TestOutcomes(t *testing.T) {
 			p.Columns[0].Numeric, p.Columns[0].Empty = math.MaxInt64, math.MaxInt64
 		})}, BadTask},
 		{"negative cells", Completion{"w", 1, "v1", with(func(p *csvsum.Partial) { p.Columns[0].Invalid = -1 })}, BadTask},
+		{"wider than the file", Completion{"w", 1, "v1", with(func(p *csvsum.Partial) { p.Width = 100 })}, BadTask},
 		{"sum of nothing", Completion{"w", 1, "v1", with(func(p *csvsum.Partial) { p.Columns[0].Numeric = 0 })}, BadTask},
 		{"too many columns", Completion{"w", 1, "v1", with(func(p *csvsum.Partial) {
 			p.Columns = make([]csvsum.Column, csvsum.MaxSelected+1)
@@ -458,6 +459,7 @@ func TestValidate(t *testing.T) {
 		"plan.spec.selection.numbers: must be at most 65536":                plan(func(p *Plan) { p.Plan.Spec.Selection.Numbers = make([]int, 65537) }),
 		"plan.names: must be at most 65536":                                 plan(func(p *Plan) { p.Plan.Names = make([]string, 65537) }),
 		"plan.header_width: must be at least 0":                             plan(func(p *Plan) { p.Plan.HeaderWidth = -1 }),
+		"plan.header_width: 99 fields in 10 bytes":                          plan(func(p *Plan) { p.Plan.HeaderWidth = 99 }),
 		"plan.spec.dialect.newline: unknown value 9":                        plan(func(p *Plan) { p.Plan.Spec.Dialect.Newline = 9 }),
 		"plan.version: must be at most":                                     plan(func(p *Plan) { p.Version = long }),
 		"complete.time: must lie":                                           &Complete{},
