@@ -43,11 +43,6 @@ storage-faults: s3-server ## every fault of an S3 server, as a table
 	scripts/storage-faults
 endif
 
-ifneq ($(wildcard scripts/chaos),)
-chaos: build s3-server ## break a cluster at random, for long
-	scripts/chaos
-endif
-
 lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
 	.tools/bin/golangci-lint run ./...
@@ -64,4 +59,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo test race purego corpus fuzz bench bench-peers storage-faults chaos lint cluster-up cluster-down clean s3-server
+.PHONY: help build demo test race purego corpus fuzz bench bench-peers storage-faults lint cluster-up cluster-down clean s3-server

@@ -27,8 +27,11 @@ func startCluster(t testing.TB, nodes, workers int) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), digest: map[string]string{}, works: map[string]string{}}
 	data := filepath.Join(c.dir, "data")
-	for i, f := range []struct{ columns, rows int }{{30, 12000}, {100, 2500}} { // 7 MB and 5 MB
-		name := fmt.Sprintf("f%d.csv", i)
+	for i, f := range []struct {
+		name          string
+		columns, rows int
+	}{{"f0.csv", 30, 12000}, {"f1.csv", 100, 2500}, {"small.csv", 12, 500}} { // 7 MB, 5 MB and 0.1 MB
+		name := f.name
 		path := filepath.Join(data, name)
 		mustRun(t, "generate", fmt.Sprint("--columns=", f.columns), fmt.Sprint("--rows=", f.rows), fmt.Sprint("--seed=", i), "--out", path)
 		c.digest[name] = sumOf(t, path).Digest
@@ -209,7 +212,7 @@ func TestClusterKill(t *testing.T) {
 			for i := range 3 {
 				clients.Go(func() {
 					for j := range 5 {
-						c.submit(i+j, "f0.csv", 256<<10)
+						c.submit(i+j, "small.csv", 32<<10)
 					}
 				})
 			}
