@@ -68,7 +68,7 @@ func writeProblem(w http.ResponseWriter, e *problem.Error) {
 	w.WriteHeader(p.Status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	enc.Encode(p) // the client is gone if this fails
+	_ = enc.Encode(p) // the client is gone if this fails
 }
 
 // storageProblem says what a storage error means to the one who asked for field.

@@ -49,7 +49,7 @@ func (a *API) Serve(ctx context.Context, l net.Listener) error {
 		server.Close()
 	}
 	if err == nil {
-		<-failed
+		_ = <-failed // http.ErrServerClosed
 	}
 	a.idle()
 	return err

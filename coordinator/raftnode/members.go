@@ -3,6 +3,7 @@ package raftnode
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -144,7 +145,7 @@ func (n *Node) Stats() Stats {
 	s := Stats{
 		Term: n.raft.CurrentTerm(), Last: n.raft.LastIndex(), Commit: n.raft.CommitIndex(), Applied: n.state.AppliedIndex(),
 	}
-	fmt.Sscan(n.raft.Stats()["last_snapshot_index"], &s.Snapshot) // stays 0 if raft should drop the name
+	s.Snapshot, _ = strconv.ParseUint(n.raft.Stats()["last_snapshot_index"], 10, 64) // 0 if raft should drop the name
 	return s
 }
 

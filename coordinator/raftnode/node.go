@@ -90,7 +90,7 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	logger := newBridge(cfg.Logger)
 	defer func() {
 		if err != nil {
-			n.release()
+			err = errors.Join(err, n.release())
 			if n.trans == nil && cfg.Listener != nil {
 				cfg.Listener.Close()
 			}
