@@ -49,7 +49,9 @@ func (a *API) Serve(ctx context.Context, l net.Listener) error {
 		server.Close()
 	}
 	if err == nil {
-		_ = <-failed // http.ErrServerClosed
+		if late := <-failed; !errors.Is(late, http.ErrServerClosed) {
+			err = fmt.Errorf("serve http: %w", late)
+		}
 	}
 	a.idle()
 	return err
