@@ -49,6 +49,7 @@ func refRecords(data []byte, at int, d *Dialect) []refRecord {
 			if is(i, d.Quote) {
 				f.quoted = true
 				rec.open = i
+				var inner []byte
 				for i++; i < len(data); i++ {
 					if data[i] == d.Quote {
 						if !is(i+1, d.Quote) {
@@ -58,8 +59,9 @@ func refRecords(data []byte, at int, d *Dialect) []refRecord {
 						}
 						i++
 					}
-					f.content += string(data[i : i+1])
+					inner = append(inner, data[i])
 				}
+				f.content = string(inner)
 			}
 			j := i
 			for j < len(data) && data[j] != d.Delimiter && data[j] != newline {
