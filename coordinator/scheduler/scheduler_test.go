@@ -433,6 +433,7 @@ func TestSlowTaskGetsOneBackup(t *testing.T) {
 		t.Errorf("stop %v, want the slow copy of task 3", stop)
 	}
 	b.fail(l, rpc.Returned, c[1]) // the first copy goes on alone
+	b.pass(time.Second, k, m)
 	b.want(m, 2)
 	b.pass(10*time.Second, m) // and dies
 	b.want(m, 2, "a/4")
