@@ -73,7 +73,7 @@ export async function start(port = 0) {
     calls: [], // {call, query, body, key} of every request
     preview: null,
     cluster: {
-      version: '1.0.0', node: 'n2', leader: 'n1',
+      version: '1.0.0', node: 'n1', leader: 'n1', raft: { term: 3, last: 1842, commit: 1842, applied: 1842, snapshot: 1024 },
       nodes: ['n1', 'n2', 'n3'].map((id, i) => ({ id, raft: `10.0.0.${i + 1}:5001`, http: `10.0.0.${i + 1}:5000`, rpc: `10.0.0.${i + 1}:5002`, role: i === 0 ? 'leader' : 'follower', voter: true, version: '1.0.0', last_contact: i === 1 ? null : new Date().toISOString(), reachable: null })),
       workers: [],
     },

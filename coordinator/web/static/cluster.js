@@ -56,6 +56,8 @@ export function clusterView(el, signal) {
   const speed = h('b', {}, '–');
   const slots = h('b', {}, '–');
   const lead = h('b', { class: 'any' }, '–');
+  const term = h('b', {}, '–');
+  const log = h('b', {}, '–');
   const chart = timeChart(minutes, 'Bytes read a second by all workers');
   const nodes = h('ul', { class: 'cards' });
   const workers = h('ul', { class: 'workers' });
@@ -66,7 +68,7 @@ export function clusterView(el, signal) {
   const workersTitle = h('h2', {}, 'Workers');
   show(el, h('h1', {}, 'Cluster'),
     h('section', { class: 'panel stack-s', 'aria-label': 'Throughput' },
-      h('dl', { class: 'facts' }, [['Throughput', speed], ['Slots at work', slots], ['Leader', lead]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
+      h('dl', { class: 'facts' }, [['Throughput', speed], ['Slots at work', slots], ['Leader', lead], ['Term', term], ['Log entries', log]].map(([k, v]) => h('div', {}, h('dt', {}, k), h('dd', {}, v)))),
       chart.el),
     h('section', { class: 'panel stack-s' }, nodesTitle, nodes),
     h('section', { class: 'panel stack-s' }, workersTitle, noWorkers, workers));
@@ -82,11 +84,16 @@ export function clusterView(el, signal) {
     text(slots, `${count(busy)} of ${count(all)}`);
     text(lead, doc.leader ? visible(doc.leader) : 'none');
     text(nodesTitle, plural(doc.nodes.length, 'node'));
-    text(workersTitle, plural(doc.workers.length, 'worker'));
     chart.update(samples);
-    nodeList(doc.nodes.map((n) => ({ ...n, answered: n.id === doc.node })));
+    nodeList(doc.nodes);
+    if (doc.raft) {
+      text(term, count(doc.raft.term));
+      text(log, count(doc.raft.commit));
+    }
+    if (!doc.leader) return; // only a leader knows the workers: what was known stays
+    text(workersTitle, plural(doc.workers.length, 'worker'));
     workerList(doc.workers);
-    attr(noWorkers, 'hidden', doc.workers.length > 0 || !doc.leader);
+    attr(noWorkers, 'hidden', doc.workers.length > 0);
   }, signal);
   return 'Cluster';
 }
@@ -94,12 +101,11 @@ export function clusterView(el, signal) {
 function node() {
   const id = h('b', { class: 'any' });
   const role = h('span', { class: 'status' });
-  const here = h('span', { class: 'quiet small' });
   const contact = h('p', { class: 'small quiet' });
   const addresses = ['http', 'raft', 'rpc'].map((kind) => ({ kind, value: h('dd', { class: 'mono any' }) }));
   return {
     el: h('li', { class: 'card' }, h('div', { class: 'head' }, id, role),
-      h('dl', { class: 'pairs small' }, addresses.map((a) => [h('dt', {}, a.kind), a.value])), h('div', { class: 'row' }, contact, here)),
+      h('dl', { class: 'pairs small' }, addresses.map((a) => [h('dt', {}, a.kind), a.value])), contact),
     update(n) {
       const silent = n.reachable === false;
       text(id, visible(n.id));
@@ -107,7 +113,6 @@ function node() {
       attr(role, 'class', `status ${silent ? 'away' : n.role}`);
       for (const a of addresses) text(a.value, n[a.kind] ? visible(n[a.kind]) : '–');
       text(contact, silent ? (n.last_contact ? `last heard ${ago(new Date(n.last_contact))}` : 'does not answer') : n.role === 'leader' ? 'leads the cluster' : n.last_contact ? `heard ${ago(new Date(n.last_contact))}` : 'in touch');
-      text(here, n.answered ? '· answered this page' : '');
     },
   };
 }

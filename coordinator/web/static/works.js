@@ -19,7 +19,7 @@ export function worksView(el, signal) {
   const tasks = h('p', { class: 'quiet small tasks' }, ' ');
   const filters = states.map(([value, label]) => {
     const n = h('b');
-    const button = h('button', { type: 'button', 'aria-pressed': String(value === status), onclick: () => choose(value) }, label, n);
+    const button = h('button', { type: 'button', 'aria-pressed': String(value === status), onclick: () => choose(value) }, label, ' ', n);
     return { value, n, button };
   });
   const clean = h('button', { class: 'button slim', type: 'button', onclick: forget }, 'Forget ended…');
