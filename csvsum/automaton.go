@@ -96,12 +96,18 @@ type automaton struct {
 	delim   byte
 	quote   byte // 0 for none
 	comment byte // 0 for none
+	pad     byte // none of delim, newline and quote
+	quotes  bool // the last piece that a vector kernel indexed held quotes
+	tail    [64]byte
 }
 
 func newAutomaton(d *Dialect) *automaton {
 	a := &automaton{table: &tables[d.Newline], newline: '\n', delim: d.Delimiter, quote: d.Quote, comment: d.Comment}
 	if d.Newline == NewlineCR {
 		a.newline = '\r'
+	}
+	for a.pad == a.delim || a.pad == a.newline || a.pad == a.quote {
+		a.pad++
 	}
 	if d.Quote != 0 {
 		a.classes[d.Quote] = quote

@@ -87,7 +87,7 @@ func eachRecord(sample []byte, d *Dialect, fn func(raw []byte, fields int, compl
 	begin, fields, skip := 0, 1, false
 	for at := 0; at < len(sample); at += block {
 		src := sample[at:min(at+block, len(sample))]
-		buf, _, s = indexPortable(a, buf[:0], src, uint32(at), s)
+		buf, _, s, _ = indexPortable(a, buf[:0], src, uint32(at), s)
 		for _, p := range buf {
 			if sample[p] != a.newline {
 				fields++

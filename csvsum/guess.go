@@ -68,8 +68,8 @@ func newTracks(d *Dialect, assumed State) tracks {
 	return t
 }
 
-// advance takes src, which the scan itself went through from state from to state to.
-func (t *tracks) advance(a *automaton, k *kernel, scratch []uint32, src []byte, from, to State) {
+// advance takes src, which the scan itself went through from state from to state to; other is what k.index said.
+func (t *tracks) advance(a *automaton, k *kernel, scratch []uint32, src []byte, from, to, other State) {
 	if !t.on || len(src) == 0 {
 		return
 	}
@@ -78,12 +78,21 @@ func (t *tracks) advance(a *automaton, k *kernel, scratch []uint32, src []byte, 
 		ends[s] = Unknown
 	}
 	ends[from] = to
+	// Without comments, two states differ only in being within quotes or not, unless the first byte is a quote.
+	known := k.both && a.newline == '\n' && src[0] != a.quote
 	for s, now := range t.now {
 		if now == Unknown {
 			continue
 		}
 		if ends[now] == Unknown {
-			_, _, ends[now] = k.index(a, scratch[:0], src, 0, now)
+			switch {
+			case !known:
+				_, _, ends[now], _ = k.index(a, scratch[:0], src, 0, now)
+			case now != Quoted && from != Quoted:
+				ends[now] = to
+			default:
+				ends[now] = other
+			}
 		}
 		t.now[s] = ends[now]
 	}

@@ -11,7 +11,7 @@ import (
 
 // The automaton byte by byte is the specification: it runs as a kernel of its own in all tests.
 func init() {
-	kernels = append([]*kernel{{name: "automaton", index: (*automaton).run}}, kernels...)
+	kernels = append([]*kernel{{name: "automaton", index: indexAutomaton}}, kernels...)
 }
 
 // eachKernel runs fn once for each kernel this machine has.
@@ -20,6 +20,11 @@ func eachKernel(t *testing.T, fn func(t *testing.T, k *kernel)) {
 	for _, k := range kernels {
 		t.Run(k.name, func(t *testing.T) { fn(t, k) })
 	}
+}
+
+func indexAutomaton(a *automaton, dst []uint32, src []byte, base uint32, s State) ([]uint32, int, State, State) {
+	out, records, end := a.run(dst, src, base, s)
+	return out, records, end, Unknown
 }
 
 // scanBytes runs one task over a file in memory.

@@ -9,13 +9,24 @@ import (
 // kernel is one implementation of the hot loops. All of them answer alike; the automaton is the specification.
 type kernel struct {
 	name string
-	// index is automaton.run.
-	index func(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end State)
+	// index finds the ends of fields and records in src, entered in state s: see automaton.run. dst must have room for
+	// len(src) + indexSlack more. other is the state after src for who entered it with the opposite parity of quotes: in
+	// Quoted if s is another state, outside quotes if s is Quoted; Unknown where that cannot be told cheaply, and always
+	// unless both is set.
+	index func(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State)
+	both  bool
+	// cells sums the first n selected columns of a run of records that have width fields each, save for some cells: those
+	// it lists in scan.left, by ascending end, and returns how many. pos[0] is the end of what precedes the run, the ends of
+	// its fields follow. There are at most pairCells records.
+	cells func(s *scan, pos []uint32, records, width, n int) (left int)
 }
+
+// indexSlack is how many words behind the last position an index function may overwrite.
+const indexSlack = 64
 
 // kernels lists what this machine can run, the portable one first and the one of choice last.
 var kernels = []*kernel{
-	{name: "portable", index: indexPortable},
+	{name: "portable", index: indexPortable, cells: cellsPortable},
 }
 
 var chosen = sync.OnceValues(func() (*kernel, error) {

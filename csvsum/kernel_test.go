@@ -23,11 +23,20 @@ func TestIndex(t *testing.T) {
 				src = bytes.ReplaceAll(src, []byte(`"`), nil)
 			}
 			for s := range State(NumStates) {
-				dst := make([]uint32, 3, 3+len(src))
+				dst := make([]uint32, 3, 3+len(src)+indexSlack)
 				want, wantRecords, wantEnd := a.run(make([]uint32, 3, 3+len(src)), src, 7, s)
-				got, records, end := k.index(a, dst, src, 7, s)
+				got, records, end, other := k.index(a, dst, src, 7, s)
 				if !slices.Equal(got, want) || records != wantRecords || end != wantEnd {
 					t.Fatalf("%q, %+v, from state %d:\n got %v, %d records, state %d\nwant %v, %d records, state %d", src, d, s, got, records, end, want, wantRecords, wantEnd)
+				}
+				// What it says of the other parity holds for every state of it.
+				for o := RecordStart; other != Unknown && o <= QuoteInQuoted; o++ {
+					if (o == Quoted) == (s == Quoted) || len(src) > 0 && src[0] == d.Quote {
+						continue
+					}
+					if got := a.end(src, o); got != other {
+						t.Fatalf("%q, %+v, from state %d, other parity %d: got state %d, want %d", src, d, s, o, other, got)
+					}
 				}
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"colsum/decimal"
 )
 
-// slack is how many bytes beyond a cell the fast path may read; their values do not matter.
-const slack = 40
+// slack is how many bytes in front of a buffer and behind it the kernels may read; their values do not matter.
+const slack = 64
 
 // laneDecimals is how many decimals the digit lanes have.
 const laneDecimals = 24

@@ -21,7 +21,12 @@ const (
 const ceiling = '-'
 
 // indexPortable answers as automaton.run does.
-func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State) ([]uint32, int, State) {
+func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
+	out, records, end = a.index(dst, src, base, s)
+	return out, records, end, Unknown
+}
+
+func (a *automaton) index(dst []uint32, src []byte, base uint32, s State) ([]uint32, int, State) {
 	if a.newline != '\n' || a.comment != 0 || len(src) == 0 {
 		return a.run(dst, src, base, s)
 	}

@@ -45,11 +45,13 @@ func (s *scan) widen(n int) {
 	}
 }
 
-// flush moves what waits in the lanes to the columns.
+// flush moves what waits in lanes and pairs to the columns, at the end.
 func (s *scan) flush() {
 	for i := range s.lanes {
 		s.lanes[i].flush(&s.p.Columns[i])
 	}
+	s.lanes = s.lanes[:0]
+	s.pairs.drain(s.p.Columns)
 }
 
 // field returns where field number lies in the buffer.

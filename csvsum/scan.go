@@ -1,6 +1,7 @@
 package csvsum
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +40,12 @@ func (t Task) clip(s *Spec) (start, end int64) {
 // Scanner holds the buffers of one slot, reused from task to task. The zero value is ready. Not safe for concurrent use.
 type Scanner struct {
 	buf     []byte
-	pos     []uint32
+	pos     []uint32 // pos[0] is set aside: see batch
 	other   []uint32
 	content []byte
 	lanes   []lanes
-	bad     []badAt
+	pairs   pairs
+	left    []oddCell
 	kernel  *kernel // nil for the chosen one
 }
 
@@ -89,19 +91,21 @@ func (sc *Scanner) Scan(ctx context.Context, spec *Spec, t Task, r io.Reader) (*
 		after:     firstRead,
 	}
 	if cap(sc.buf) == 0 {
-		sc.buf = make([]byte, readSize, readSize+slack)
+		sc.buf = newBuffer(readSize)
 	}
 	defer sc.shrink()
 	if err := s.begin(start, t.State); err != nil {
 		return nil, err
 	}
-	sc.lanes = sc.lanes[:0]
-	if err := s.run(); err != nil {
+	err := s.run()
+	s.flush()
+	if err != nil {
 		return nil, err
 	}
-	s.flush()
 	return p, nil
 }
+
+func newBuffer(n int) []byte { return make([]byte, slack+n+slack)[slack : slack+n] }
 
 // shrink gives back what one long record made grow.
 func (sc *Scanner) shrink() {
@@ -116,6 +120,12 @@ func (sc *Scanner) shrink() {
 	}
 	if cap(sc.lanes) > 1024 {
 		sc.lanes = nil
+	}
+	if cap(sc.pairs.lanes) > 1024 {
+		sc.pairs = pairs{}
+	}
+	if cap(sc.left) > blockSize {
+		sc.left = nil
 	}
 }
 
@@ -138,10 +148,11 @@ type scan struct {
 	tracks tracks // of the other start states
 
 	// The record under way begins at buf[rec]; pos holds its fields' ends as far as they are known.
-	rec     int
-	records int  // complete ones that pos holds
-	skip    bool // it is not ours, or a comment
-	fresh   bool // it follows a CR: an LF at buf[rec] still belongs to its predecessor
+	rec      int
+	records  int  // complete ones that pos holds
+	skip     bool // it is not ours, or a comment
+	comments bool // the piece that was indexed last may hold comment lines
+	fresh    bool // it follows a CR: an LF at buf[rec] still belongs to its predecessor
 }
 
 // begin reads what the guess wants, if one is asked for, and takes the start state.
@@ -160,7 +171,7 @@ func (s *scan) begin(start int64, state State) error {
 	s.seen, s.rec = at, at
 	s.skip = state != RecordStart && state != AfterCR
 	s.fresh = state == AfterCR && s.newline == '\r'
-	s.pos = s.pos[:0]
+	s.pos = append(s.pos[:0], 0)
 	return nil
 }
 
@@ -192,14 +203,16 @@ func (s *scan) index() {
 		to = cut
 	}
 	src := s.buf[s.seen:to]
-	if need := len(s.pos) + len(src); cap(s.pos) < need {
-		grown := make([]uint32, len(s.pos), max(2*cap(s.pos), need, blockSize))
+	if need := len(s.pos) + len(src) + indexSlack; cap(s.pos) < need {
+		grown := make([]uint32, len(s.pos), max(2*cap(s.pos), need, blockSize+2*indexSlack))
 		copy(grown, s.pos)
 		s.pos = grown
 	}
+	s.comments = s.comment != 0 && bytes.IndexByte(src, s.comment) >= 0
 	before := s.state
 	var records int
-	s.pos, records, s.state = s.k.index(s.automaton, s.pos, src, uint32(s.seen), before)
+	var other State
+	s.pos, records, s.state, other = s.k.index(s.automaton, s.pos, src, uint32(s.seen), before)
 	s.records += records
 	within := s.base+int64(s.seen) < s.end
 	s.seen = to
@@ -207,10 +220,10 @@ func (s *scan) index() {
 		return
 	}
 	if s.tracks.on {
-		if cap(s.other) < len(src) {
-			s.other = make([]uint32, 0, blockSize)
+		if cap(s.other) < len(src)+indexSlack {
+			s.other = make([]uint32, 0, blockSize+indexSlack)
 		}
-		s.tracks.advance(s.automaton, s.k, s.other, src, before, s.state)
+		s.tracks.advance(s.automaton, s.k, s.other, src, before, s.state, other)
 	}
 	if s.base+int64(to) == s.end {
 		if s.tracks.on {
@@ -241,15 +254,11 @@ func (s *scan) settle() {
 
 // walk sums the complete records. It reports whether the range is done.
 func (s *scan) walk() (done bool) {
-	i := 0
-	tried := false
+	i := 1
 	for ; s.records > 0; s.records-- {
 		s.settle()
-		if !tried && !s.skip {
-			tried = true
-			if i = s.regular(i); s.records == 0 {
-				break
-			}
+		if i += s.batch(i); s.records == 0 {
+			break
 		}
 		if !s.skip && s.base+int64(s.rec) >= s.end {
 			return true
@@ -280,9 +289,9 @@ func (s *scan) walk() (done bool) {
 	}
 	s.settle()
 	if s.skip {
-		s.pos = s.pos[:0] // nobody will ask for its fields
+		s.pos = s.pos[:1] // nobody will ask for its fields
 	} else {
-		s.pos = s.pos[:copy(s.pos, s.pos[i:])]
+		s.pos = s.pos[:1+copy(s.pos[1:], s.pos[i:])]
 	}
 	if s.base+int64(s.seen) >= s.end && (s.skip || s.base+int64(s.rec) >= s.end) {
 		return true
@@ -301,14 +310,14 @@ func (s *scan) finish() {
 	}
 	if s.state == Quoted {
 		open := s.rec
-		if n := len(s.pos); n > 0 {
+		if n := len(s.pos); n > 1 {
 			open = int(s.pos[n-1]) + 1
 		}
 		at := s.base + int64(open)
 		s.p.Fault = &Fault{Code: "unterminated_quote", Detail: unterminated(at), Byte: at, Row: s.p.Rows + 1}
 		return
 	}
-	s.record(s.pos, s.n)
+	s.record(s.pos[1:], s.n)
 }
 
 func (s *scan) tooLong() {
@@ -329,8 +338,8 @@ func (s *scan) carry() {
 	s.seen -= from
 	s.rec -= from
 	s.base += int64(from)
-	for i := range s.pos {
-		s.pos[i] -= uint32(from)
+	for i := range s.pos[1:] {
+		s.pos[1+i] -= uint32(from)
 	}
 	if s.skip {
 		s.rec = 0
@@ -351,7 +360,7 @@ func (s *scan) fill() error {
 	// Beside a long record there may be little room: read what fits, if that is worth it, or grow.
 	if room := int64(len(s.buf) - s.n); room < want {
 		if room < readSize/4 {
-			grown := make([]byte, 2*len(s.buf), 2*len(s.buf)+slack)
+			grown := newBuffer(2 * len(s.buf))
 			copy(grown, s.buf[:s.n])
 			s.buf = grown
 			room = int64(len(s.buf) - s.n)

@@ -1,0 +1,135 @@
+package csvsum
+
+import (
+	"slices"
+
+	"colsum/decimal"
+)
+
+// oddCell is a cell that the kernel left out: the index of its end in the run's positions, and its selected column.
+type oddCell struct{ end, col uint32 }
+
+// batch sums complete records from pos[i] on by the kernel's cells function, as many at a time as have the same number of
+// fields, and returns how many positions they took. What it leaves is record's.
+func (s *scan) batch(i int) (taken int) {
+	if s.k.cells == nil || s.skip || s.newline != '\n' || s.comments || s.spec.FailOnInvalid {
+		return 0
+	}
+	if s.base+int64(s.seen) > s.end || int64(s.seen-s.rec) > s.spec.limit() {
+		return 0 // a record may not be ours, or be too long
+	}
+	for s.records > 0 {
+		records, width := s.alike(i + taken)
+		n := s.spec.Selection.count(width)
+		if n > MaxSelected {
+			return taken
+		}
+		rows, had := s.p.Rows, len(s.p.Columns)
+		s.widen(n)
+		s.pos[i+taken-1] = uint32(s.rec - 1) // for the first record of a buffer, ^0: one less than 0
+		for left := records; left > 0; {
+			some := min(left, pairCells)
+			pos := s.pos[i+taken-1 : i+taken+some*width]
+			s.add(pos, some, width, n)
+			left -= some
+			taken += some * width
+			s.rec = int(pos[some*width]) + 1
+			s.records -= some
+		}
+		if s.p.Rows == rows { // nothing but blank lines
+			s.p.Columns, s.lanes = s.p.Columns[:had], s.lanes[:had]
+		} else {
+			s.p.Width = max(s.p.Width, width)
+		}
+	}
+	return taken
+}
+
+// alike returns how many of the complete records from pos[i] on have the same number of fields, width.
+func (s *scan) alike(i int) (records, width int) {
+	buf, pos := s.buf, s.pos
+	j := i
+	for buf[pos[j]] != '\n' {
+		j++
+	}
+	width = j + 1 - i
+	// If all of them are alike, every width-th position is a newline, and these are as many as there are newlines.
+	if all := s.records * width; i+all <= len(pos) {
+		k := j + width
+		for k < i+all && buf[pos[k]] == '\n' {
+			k += width
+		}
+		if k >= i+all {
+			return s.records, width
+		}
+	}
+	for records = 1; records < s.records; records++ {
+		from := j + 1
+		for j = from; buf[pos[j]] != '\n'; j++ {
+		}
+		if j+1-from != width {
+			break
+		}
+	}
+	return records, width
+}
+
+// add sums the n selected columns of a run of records. pos[0] is the end of what precedes them, the ends of their fields follow.
+func (s *scan) add(pos []uint32, records, width, n int) {
+	rows, blanks := s.p.Rows, 0
+	if n == 0 {
+		for r := 0; width == 1 && r < records; r++ {
+			if from, to := s.place(pos, width, r); s.blank(s.buf[from:to], s.spec.Dialect.OneColumn) {
+				blanks++
+			}
+		}
+		s.p.Rows += int64(records - blanks)
+		return
+	}
+	if len(s.left) < records*n {
+		s.left = make([]oddCell, records*n)
+	}
+	left := s.left[:s.k.cells(s, pos, records, width, n)]
+	for _, o := range left {
+		from, to := s.place(pos, width, int(o.end))
+		if width == 1 && s.blank(s.buf[from:to], s.spec.Dialect.OneColumn) {
+			blanks++
+			continue
+		}
+		s.p.Rows = rows + int64(int(o.end)/width-blanks)
+		if s.odd(int(o.col), from, to) == decimal.Invalid && len(s.p.Bad) < MaxBadCells {
+			s.p.Bad = append(s.p.Bad, s.badCell(int(o.col), from, to))
+		}
+	}
+	s.p.Rows = rows + int64(records-blanks)
+}
+
+// place returns where the cell lies that ends at pos[1+end] of a run.
+func (s *scan) place(pos []uint32, width, end int) (from, to int) {
+	from, to = int(pos[end]+1), int(pos[end+1])
+	if end%width == width-1 && to > from && s.buf[to-1] == '\r' {
+		to--
+	}
+	return from, to
+}
+
+// cellsPortable is kernel.cells. It goes column by column.
+func cellsPortable(s *scan, pos []uint32, records, width, n int) int {
+	left := s.left[:0]
+	point := s.spec.Dialect.Decimal
+	buf := s.buf[:cap(s.buf)]
+	for i := range n {
+		l := &s.lanes[i]
+		if l.cells+records > laneCells {
+			l.flush(&s.p.Columns[i])
+		}
+		field := s.spec.Selection.number(i) - 1
+		for end := field; end < len(pos)-1; end += width {
+			if !l.add(buf, int(pos[end]+1), int(pos[end+1]), point) {
+				left = append(left, oddCell{uint32(end), uint32(i)})
+			}
+		}
+	}
+	slices.SortFunc(left, func(a, b oddCell) int { return int(a.end) - int(b.end) })
+	return len(left)
+}

@@ -1,0 +1,465 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// func flattenAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
+//
+// For each of blocks 64-byte blocks at p: write base + offset of every byte that is the delimiter (chars bits 0-7) or the
+// newline (bits 8-15) to pos, count the newlines, OR together where the quote (bits 16-23) stands.
+// Positions are written four at a time; up to 3 words behind the last one are overwritten.
+TEXT ·flattenAVX2(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL base+16(FP), DX
+	MOVL chars+20(FP), AX
+	MOVQ pos+24(FP), DI
+	MOVQ DI, R8
+	VMOVD AX, X15
+	VPBROADCASTB X15, Y15 // delimiter
+	SHRL $8, AX
+	VMOVD AX, X14
+	VPBROADCASTB X14, Y14 // newline
+	SHRL $8, AX
+	VMOVD AX, X13
+	VPBROADCASTB X13, Y13 // quote
+	VPXOR Y12, Y12, Y12   // quotes seen
+	VPXOR Y11, Y11, Y11   // zero
+	VPXOR Y10, Y10, Y10   // newlines, 4 x uint64
+
+outer:
+	// A byte lane counts to 255: at most 127 blocks with two additions each between flushes.
+	MOVQ $127, R9
+	CMPQ CX, R9
+	CMOVQLT CX, R9
+	SUBQ R9, CX
+	VPXOR Y9, Y9, Y9
+	TESTQ R9, R9
+	JZ done
+
+loop:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPCMPEQB Y15, Y0, Y2
+	VPCMPEQB Y14, Y0, Y3
+	VPCMPEQB Y15, Y1, Y4
+	VPCMPEQB Y14, Y1, Y5
+	VPCMPEQB Y13, Y0, Y6
+	VPCMPEQB Y13, Y1, Y7
+	VPOR Y2, Y3, Y2
+	VPOR Y4, Y5, Y4
+	VPOR Y6, Y12, Y12
+	VPOR Y7, Y12, Y12
+	VPADDB Y3, Y5, Y3
+	VPSUBB Y3, Y9, Y9
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y4, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	POPCNTQ AX, R10
+
+	TZCNTQ AX, R11
+	BLSRQ AX, AX
+	TZCNTQ AX, R12
+	BLSRQ AX, AX
+	TZCNTQ AX, R13
+	BLSRQ AX, AX
+	TZCNTQ AX, BX
+	BLSRQ AX, AX
+	ADDL DX, R11
+	ADDL DX, R12
+	ADDL DX, R13
+	ADDL DX, BX
+	MOVL R11, (DI)
+	MOVL R12, 4(DI)
+	MOVL R13, 8(DI)
+	MOVL BX, 12(DI)
+	CMPQ R10, $4
+	JGT more
+
+next:
+	LEAQ (DI)(R10*4), DI
+	ADDQ $64, SI
+	ADDL $64, DX
+	DECQ R9
+	JNZ loop
+
+	VPSADBW Y11, Y9, Y9
+	VPADDQ Y9, Y10, Y10
+	JMP outer
+
+more:
+	LEAQ 16(DI), R14
+
+more4:
+	TZCNTQ AX, R11
+	BLSRQ AX, AX
+	TZCNTQ AX, R12
+	BLSRQ AX, AX
+	TZCNTQ AX, R13
+	BLSRQ AX, AX
+	TZCNTQ AX, BX
+	BLSRQ AX, AX
+	ADDL DX, R11
+	ADDL DX, R12
+	ADDL DX, R13
+	ADDL DX, BX
+	MOVL R11, (R14)
+	MOVL R12, 4(R14)
+	MOVL R13, 8(R14)
+	MOVL BX, 12(R14)
+	ADDQ $16, R14
+	TESTQ AX, AX
+	JNZ more4
+	JMP next
+
+done:
+	SUBQ R8, DI
+	SHRQ $2, DI
+	MOVQ DI, count+32(FP)
+	VEXTRACTI128 $1, Y10, X0
+	VPADDQ X0, X10, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X0, X1, X0
+	VMOVQ X0, AX
+	MOVQ AX, newlines+40(FP)
+	VPMOVMSKB Y12, AX
+	MOVQ AX, quotes+48(FP)
+	VZEROUPPER
+	RET
+
+// func flattenQuotedAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
+//
+// As flattenAVX2, but bytes within quotes do not count. state carries over from block to block.
+TEXT ·flattenQuotedAVX2(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL base+16(FP), DX
+	MOVL chars+20(FP), AX
+	MOVQ pos+24(FP), DI
+	VMOVD AX, X15
+	VPBROADCASTB X15, Y15
+	SHRL $8, AX
+	VMOVD AX, X14
+	VPBROADCASTB X14, Y14
+	SHRL $8, AX
+	VMOVD AX, X13
+	VPBROADCASTB X13, Y13
+	VPCMPEQB X12, X12, X12 // all ones: carry-less multiplication by it is a prefix xor
+	MOVQ state+32(FP), AX
+	MOVQ 0(AX), R8         // 0 or ^0: within quotes
+	MOVQ 8(AX), R9         // 0 or 1: the byte before may be followed by an opening quote
+	MOVQ 16(AX), R15       // violations so far
+	XORQ R14, R14          // newlines
+	TESTQ CX, CX
+	JZ qdone
+
+qloop:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPCMPEQB Y13, Y0, Y6
+	VPCMPEQB Y13, Y1, Y7
+	VPMOVMSKB Y6, AX
+	VPMOVMSKB Y7, BX
+	SHLQ $32, BX
+	ORQ BX, AX             // AX quotes
+	VMOVQ AX, X8
+	VPCLMULQDQ $0, X12, X8, X8
+	VMOVQ X8, R10
+	XORQ R8, R10           // R10 within quotes, the opening quote included
+	MOVQ R10, R8
+	SARQ $63, R8
+
+	VPCMPEQB Y15, Y0, Y2
+	VPCMPEQB Y15, Y1, Y4
+	VPCMPEQB Y14, Y0, Y3
+	VPCMPEQB Y14, Y1, Y5
+	VPMOVMSKB Y2, BX
+	VPMOVMSKB Y4, R11
+	SHLQ $32, R11
+	ORQ R11, BX            // BX delimiters
+	VPMOVMSKB Y3, R12
+	VPMOVMSKB Y5, R13
+	SHLQ $32, R13
+	ORQ R13, R12           // R12 newlines
+
+	MOVQ AX, R11
+	ORQ BX, R11
+	ORQ R12, R11           // delimiters, newlines, quotes: what an opening quote may follow
+	MOVQ R11, R13
+	ADDQ R11, R11
+	ORQ R9, R11
+	SHRQ $63, R13
+	MOVQ R13, R9
+	ANDNQ AX, R11, R11     // quotes that follow something else
+	MOVQ R11, AX
+	ANDQ R10, AX           // ... and open
+	ORQ AX, R15
+	ANDNQ R11, R10, R11    // ... and close: they open for whoever came in the other way
+	MOVQ state+32(FP), AX
+	ORQ R11, 24(AX)
+
+	ANDNQ R12, R10, R12
+	ANDNQ BX, R10, AX
+	ORQ R12, AX
+	POPCNTQ R12, R12
+	ADDQ R12, R14
+	POPCNTQ AX, R10
+
+	TZCNTQ AX, R11
+	BLSRQ AX, AX
+	TZCNTQ AX, R12
+	BLSRQ AX, AX
+	TZCNTQ AX, R13
+	BLSRQ AX, AX
+	TZCNTQ AX, BX
+	BLSRQ AX, AX
+	ADDL DX, R11
+	ADDL DX, R12
+	ADDL DX, R13
+	ADDL DX, BX
+	MOVL R11, (DI)
+	MOVL R12, 4(DI)
+	MOVL R13, 8(DI)
+	MOVL BX, 12(DI)
+	CMPQ R10, $4
+	JGT qmore
+
+qnext:
+	LEAQ (DI)(R10*4), DI
+	ADDQ $64, SI
+	ADDL $64, DX
+	DECQ CX
+	JNZ qloop
+
+qdone:
+	MOVQ state+32(FP), AX
+	MOVQ R8, 0(AX)
+	MOVQ R9, 8(AX)
+	MOVQ R15, 16(AX)
+	SUBQ pos+24(FP), DI
+	SHRQ $2, DI
+	MOVQ DI, count+40(FP)
+	MOVQ R14, newlines+48(FP)
+	VZEROUPPER
+	RET
+
+qmore:
+	MOVQ DI, SI
+	ADDQ $16, SI
+
+qmore4:
+	TZCNTQ AX, R11
+	BLSRQ AX, AX
+	TZCNTQ AX, R12
+	BLSRQ AX, AX
+	TZCNTQ AX, R13
+	BLSRQ AX, AX
+	TZCNTQ AX, BX
+	BLSRQ AX, AX
+	ADDL DX, R11
+	ADDL DX, R12
+	ADDL DX, R13
+	ADDL DX, BX
+	MOVL R11, (SI)
+	MOVL R12, 4(SI)
+	MOVL R13, 8(SI)
+	MOVL BX, 12(SI)
+	ADDQ $16, SI
+	TESTQ AX, AX
+	JNZ qmore4
+	// SI, borrowed above, is p + (DX - base)
+	MOVQ DX, SI
+	SUBL base+16(FP), SI
+	ADDQ p+0(FP), SI
+	JMP qnext
+
+// func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
+//
+// As flattenAVX2, by compressing an iota (VBMI2). Up to 15 words behind the last position are overwritten.
+TEXT ·flattenAVX512(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL base+16(FP), DX
+	MOVL chars+20(FP), AX
+	MOVQ pos+24(FP), DI
+	VPBROADCASTB AX, Z15
+	SHRL $8, AX
+	VPBROADCASTB AX, Z14
+	SHRL $8, AX
+	VPBROADCASTB AX, Z13
+	VPBROADCASTD DX, Z12
+	MOVL $64, AX
+	VPBROADCASTD AX, Z11
+	VMOVDQU64 flattenIota<>(SB), Z10
+	KXORQ K4, K4, K4
+	XORQ R8, R8
+	TESTQ CX, CX
+	JZ done5
+
+loop5:
+	VMOVDQU64 (SI), Z0
+	VPCMPEQB Z15, Z0, K1
+	VPCMPEQB Z14, Z0, K2
+	VPCMPEQB Z13, Z0, K3
+	KORQ K3, K4, K4
+	KMOVQ K2, AX
+	POPCNTQ AX, AX
+	ADDQ AX, R8
+	KORQ K1, K2, K1
+	KMOVQ K1, BX
+	POPCNTQ BX, BX
+	VPCOMPRESSB.Z Z10, K1, Z1
+	VPMOVZXBD X1, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, (DI)
+	CMPQ BX, $16
+	JGT more5
+
+next5:
+	LEAQ (DI)(BX*4), DI
+	VPADDD Z11, Z12, Z12
+	ADDQ $64, SI
+	DECQ CX
+	JNZ loop5
+
+done5:
+	SUBQ pos+24(FP), DI
+	SHRQ $2, DI
+	MOVQ DI, count+32(FP)
+	MOVQ R8, newlines+40(FP)
+	KMOVQ K4, AX
+	MOVQ AX, quotes+48(FP)
+	VZEROUPPER
+	RET
+
+more5:
+	VEXTRACTI32X4 $1, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 64(DI)
+	CMPQ BX, $32
+	JLE next5
+	VEXTRACTI32X4 $2, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 128(DI)
+	VEXTRACTI32X4 $3, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 192(DI)
+	JMP next5
+
+// func flattenQuotedAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
+TEXT ·flattenQuotedAVX512(SB), NOSPLIT, $0-56
+	MOVQ p+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL base+16(FP), DX
+	MOVL chars+20(FP), AX
+	MOVQ pos+24(FP), DI
+	VPBROADCASTB AX, Z15
+	SHRL $8, AX
+	VPBROADCASTB AX, Z14
+	SHRL $8, AX
+	VPBROADCASTB AX, Z13
+	VPBROADCASTD DX, Z12
+	MOVL $64, AX
+	VPBROADCASTD AX, Z11
+	VMOVDQU64 flattenIota<>(SB), Z10
+	VPCMPEQB X9, X9, X9    // all ones: carry-less multiplication by it is a prefix xor
+	MOVQ state+32(FP), AX
+	MOVQ 0(AX), R8         // 0 or ^0: within quotes
+	MOVQ 8(AX), R9         // 0 or 1: an opening quote may come next
+	MOVQ 16(AX), R15       // violations so far
+	XORQ R14, R14          // newlines
+	TESTQ CX, CX
+	JZ qdone5
+
+qloop5:
+	VMOVDQU64 (SI), Z0
+	VPCMPEQB Z13, Z0, K3
+	VPCMPEQB Z15, Z0, K1
+	VPCMPEQB Z14, Z0, K2
+	KMOVQ K3, AX           // quotes
+	VMOVQ AX, X8
+	VPCLMULQDQ $0, X9, X8, X8
+	VMOVQ X8, R10
+	XORQ R8, R10           // within quotes, the opening quote included
+	MOVQ R10, R8
+	SARQ $63, R8
+	KORQ K1, K2, K1
+	KMOVQ K2, R12          // newlines
+	KMOVQ K1, BX           // delimiters and newlines
+
+	MOVQ AX, R11
+	ORQ BX, R11            // what an opening quote may follow
+	MOVQ R11, R13
+	ADDQ R11, R11
+	ORQ R9, R11
+	SHRQ $63, R13
+	MOVQ R13, R9
+	ANDNQ AX, R11, R11     // quotes that follow something else
+	MOVQ R11, AX
+	ANDQ R10, AX           // ... and open
+	ORQ AX, R15
+	ANDNQ R11, R10, R11    // ... and close: they open for whoever came in the other way
+	MOVQ state+32(FP), AX
+	ORQ R11, 24(AX)
+
+	ANDNQ R12, R10, R12
+	ANDNQ BX, R10, BX
+	POPCNTQ R12, R12
+	ADDQ R12, R14
+	KMOVQ BX, K1
+	POPCNTQ BX, BX
+	VPCOMPRESSB.Z Z10, K1, Z1
+	VPMOVZXBD X1, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, (DI)
+	CMPQ BX, $16
+	JGT qmore5
+
+qnext5:
+	LEAQ (DI)(BX*4), DI
+	VPADDD Z11, Z12, Z12
+	ADDQ $64, SI
+	DECQ CX
+	JNZ qloop5
+
+qdone5:
+	MOVQ state+32(FP), AX
+	MOVQ R8, 0(AX)
+	MOVQ R9, 8(AX)
+	MOVQ R15, 16(AX)
+	SUBQ pos+24(FP), DI
+	SHRQ $2, DI
+	MOVQ DI, count+40(FP)
+	MOVQ R14, newlines+48(FP)
+	VZEROUPPER
+	RET
+
+qmore5:
+	VEXTRACTI32X4 $1, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 64(DI)
+	CMPQ BX, $32
+	JLE qnext5
+	VEXTRACTI32X4 $2, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 128(DI)
+	VEXTRACTI32X4 $3, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 192(DI)
+	JMP qnext5
+
+DATA flattenIota<>+0(SB)/8, $0x706050403020100
+DATA flattenIota<>+8(SB)/8, $0xf0e0d0c0b0a0908
+DATA flattenIota<>+16(SB)/8, $0x1716151413121110
+DATA flattenIota<>+24(SB)/8, $0x1f1e1d1c1b1a1918
+DATA flattenIota<>+32(SB)/8, $0x2726252423222120
+DATA flattenIota<>+40(SB)/8, $0x2f2e2d2c2b2a2928
+DATA flattenIota<>+48(SB)/8, $0x3736353433323130
+DATA flattenIota<>+56(SB)/8, $0x3f3e3d3c3b3a3938
+GLOBL flattenIota<>(SB), RODATA|NOPTR, $64

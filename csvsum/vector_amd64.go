@@ -1,0 +1,201 @@
+//go:build !purego
+
+package csvsum
+
+import (
+	"bytes"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+func init() {
+	if cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT && cpu.X86.HasPCLMULQDQ {
+		kernels = append(kernels, vector{}.kernel("avx2"))
+		if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VBMI2 {
+			kernels = append(kernels, vector{avx512: true}.kernel("avx512"))
+		}
+	}
+}
+
+// parity is what flattenQuoted carries from block to block.
+type parity struct {
+	inside uint64 // 0, or ^0 within quotes
+	before uint64 // 1 if the byte before may be followed by an opening quote: delimiter, newline or quote
+	bad    uint64 // not 0 once a quote opened behind something else: then the automaton has to say what it means
+	// otherBad is bad for who came in with the opposite parity.
+	otherBad uint64
+}
+
+//go:noescape
+func flattenAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
+
+//go:noescape
+func flattenQuotedAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
+
+//go:noescape
+func addCellsAVX2(a *cellRun) (odd int)
+
+//go:noescape
+func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
+
+//go:noescape
+func flattenQuotedAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
+
+//go:noescape
+func addCellsAVX512(a *cellRun) (odd int)
+
+// vector is the kernel of one instruction set. Calls go straight to the assembly, so that nothing they point to escapes.
+type vector struct{ avx512 bool }
+
+func (v vector) kernel(name string) *kernel {
+	return &kernel{name: name, index: v.index, both: true, cells: v.cells}
+}
+
+func (v vector) flatten(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64) {
+	if v.avx512 {
+		return flattenAVX512(p, blocks, base, chars, pos)
+	}
+	return flattenAVX2(p, blocks, base, chars, pos)
+}
+
+func (v vector) flattenQuoted(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int) {
+	if v.avx512 {
+		return flattenQuotedAVX512(p, blocks, base, chars, pos, state)
+	}
+	return flattenQuotedAVX2(p, blocks, base, chars, pos, state)
+}
+
+// cells is kernel.cells.
+func (v vector) cells(s *scan, pos []uint32, records, width, n int) int {
+	s.pairs.need(&s.spec.Selection, n, records)
+	run := cellRun{
+		buf:     unsafe.Pointer(unsafe.SliceData(s.buf)),
+		pos:     unsafe.Pointer(&pos[1]),
+		records: records,
+		stride:  4 * width,
+		cols:    unsafe.Pointer(unsafe.SliceData(s.pairs.cols)),
+		ncols:   n,
+		lanes:   unsafe.Pointer(unsafe.SliceData(s.pairs.lanes)),
+		odd:     unsafe.Pointer(unsafe.SliceData(s.left)),
+		point:   uint32(s.spec.Dialect.Decimal),
+		quote:   uint32(s.quote),
+	}
+	if s.quote == 0 {
+		run.quote = uint32(s.delim)
+	}
+	var left int
+	if v.avx512 {
+		left = addCellsAVX512(&run)
+	} else {
+		left = addCellsAVX2(&run)
+	}
+	columns := s.p.Columns[:n]
+	for i := range columns {
+		columns[i].Numeric += int64(records)
+	}
+	for _, o := range s.left[:left] {
+		columns[o.col].Numeric--
+	}
+	return left
+}
+
+// index is kernel.index. Whatever is out of the ordinary is the automaton's.
+func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
+	if len(src) < 64 || a.newline != '\n' || s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
+		return indexPortable(a, dst, src, base, s)
+	}
+	if !a.quotes {
+		out, records, quotes := v.plain(a, dst, src, base)
+		if quotes == 0 || a.quote == 0 {
+			outside := v.outside(a, src)
+			if s == Quoted {
+				return dst, 0, Quoted, outside
+			}
+			return out, records, outside, Quoted
+		}
+	}
+	out, records, p := v.quoted(a, dst, src, base, s)
+	a.quotes = bytes.IndexByte(src, a.quote) >= 0
+	outside := v.outside(a, src)
+	end, other = outside, Quoted
+	if p.inside != 0 {
+		end, other = Quoted, outside
+	}
+	if p.otherBad != 0 || s == Quoted && src[0] == a.quote {
+		other = Unknown
+	}
+	if p.bad == 0 {
+		return out, records, end, other
+	}
+	// A quote in the middle of a field. Narrow it down: the automaton is slower by an order of magnitude.
+	const narrow = 512
+	if len(src) <= narrow {
+		out, records, end = a.index(dst, src, base, s)
+		return out, records, end, other
+	}
+	out, records, end = dst, 0, s
+	for from := 0; from < len(src); from += narrow {
+		var n int
+		out, n, end, _ = v.index(a, out, src[from:min(from+narrow, len(src))], base+uint32(from), end)
+		records += n
+	}
+	return out, records, end, other
+}
+
+// plain indexes src as if there were no quotes, and says whether there are.
+func (v vector) plain(a *automaton, dst []uint32, src []byte, base uint32) (out []uint32, records int, quotes uint64) {
+	chars := uint32(a.delim) | uint32(a.newline)<<8 | uint32(a.quote)<<16
+	n, whole := len(dst), len(src)&^63
+	dst = dst[:cap(dst)]
+	count, records, quotes := v.flatten(&src[0], whole/64, base, chars, &dst[n])
+	n += count
+	if whole < len(src) {
+		last := v.padded(a, src[whole:])
+		count, more, q := v.flatten(&last[0], 1, base+uint32(whole), chars, &dst[n])
+		n += count
+		records += more
+		quotes |= q
+	}
+	return dst[:n], records, quotes
+}
+
+// quoted indexes src, entered in state s, by the parity of quotes.
+func (v vector) quoted(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, p parity) {
+	chars := uint32(a.delim) | uint32(a.newline)<<8 | uint32(a.quote)<<16
+	if s == Quoted {
+		p.inside = ^uint64(0)
+	}
+	if s != Unquoted {
+		p.before = 1
+	}
+	n, whole := len(dst), len(src)&^63
+	dst = dst[:cap(dst)]
+	count, records := v.flattenQuoted(&src[0], whole/64, base, chars, &dst[n], &p)
+	n += count
+	if whole < len(src) {
+		last := v.padded(a, src[whole:])
+		count, more := v.flattenQuoted(&last[0], 1, base+uint32(whole), chars, &dst[n], &p)
+		n += count
+		records += more
+	}
+	return dst[:n], records, p
+}
+
+// padded returns the last bytes of a piece as a block of 64.
+func (v vector) padded(a *automaton, tail []byte) *[64]byte {
+	n := copy(a.tail[:], tail)
+	for i := n; i < len(a.tail); i++ {
+		a.tail[i] = a.pad
+	}
+	return &a.tail
+}
+
+// outside returns the state after src, which is not empty, for who leaves it outside quotes; in NewlineLF files, without
+// comments, and where quotes stand as in RFC 4180.
+func (v vector) outside(a *automaton, src []byte) State {
+	if c := src[len(src)-1]; c != a.quote || a.quote == 0 {
+		return a.table[Unquoted][a.classes[c]].next
+	}
+	return QuoteInQuoted
+}
