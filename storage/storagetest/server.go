@@ -114,6 +114,7 @@ func Start(t testing.TB, secure bool, command func(addr, root string, cert *Cert
 		var out output
 		cmd := command(addr, root, cert)
 		cmd.Stdout, cmd.Stderr = &out, &out
+		noOrphan(cmd)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
