@@ -120,6 +120,7 @@ func TestNewRefuses(t *testing.T) {
 		{Config{FileRoots: []string{"relative"}}, "FileRoots"},
 		{with(func(c *Config) { c.Default = "s3://" }), "Default"},
 		{with(func(c *Config) { c.Default = "s3://b/prefix" }), "Default"},
+		{with(func(c *Config) { c.Default = "s3://x" }), "Default"},
 		{with(func(c *Config) { c.S3.SecretKey = "" }), "SecretKey"},
 		{with(func(c *Config) { c.S3.AccessKey, c.S3.SecretKey = "", "" }), "no credentials"},
 		{with(func(c *Config) { c.S3.Credentials = "guess" }), "S3.Credentials"},
@@ -148,7 +149,7 @@ func TestAllowedBuckets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, ok := range map[string]bool{"s3://main/k": true, "s3://extra/k": true, "s3://other/k": false, "s3://extra": false, "s3:///k": false, "plain": true, "a/s3://other/k": true} {
+	for path, ok := range map[string]bool{"s3://main/k": true, "s3://extra/k": true, "s3://other/k": false, "s3://extra": false, "s3:///k": false, "s3://x/k": false, "s3://Bad_Name/k": false, "plain": true, "a/s3://other/k": true} {
 		if _, err := r.store("stat", path); (err == nil) != ok {
 			t.Errorf("%s: %v", path, err)
 		}

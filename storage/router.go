@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // Router is the Store of the whole program. It sends each path to the store that owns it:
@@ -49,6 +51,9 @@ func New(cfg Config) (*Router, error) {
 	if isS3 {
 		if bucket == "" || strings.Contains(bucket, "/") {
 			return nil, fmt.Errorf("storage: Default: %q is not s3://bucket", cfg.Default)
+		}
+		if err := s3utils.CheckValidBucketName(bucket); err != nil {
+			return nil, fmt.Errorf("storage: Default: %w", err)
 		}
 		r.main = &S3{server: r.s3, bucket: bucket}
 	} else {
@@ -144,6 +149,9 @@ func (r *Router) bucket(op, path, rest string) (Store, error) {
 	}
 	if r.s3 == nil {
 		return nil, r.stats.count(badPath(op, path, "no S3 storage is configured"))
+	}
+	if err := s3utils.CheckValidBucketName(name); err != nil { // minio-go's own refusals look like faults of the network
+		return nil, r.stats.count(badPath(op, path, err.Error()))
 	}
 	if main, ok := r.main.(*S3); len(r.cfg.S3.Buckets) > 0 && !slices.Contains(r.cfg.S3.Buckets, name) && !(ok && main.bucket == name) {
 		return nil, r.stats.count(badPath(op, path, "bucket "+name+" is not among the allowed ones"))

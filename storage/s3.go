@@ -10,6 +10,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // server is one S3 endpoint, shared by the stores of its buckets.
@@ -115,6 +116,9 @@ func (s *S3) key(op, path string) (string, error) {
 		return "", badPath(op, path, "not a path of bucket "+s.bucket)
 	case key == "", strings.HasSuffix(key, "/"):
 		return "", &Error{Op: op, Path: s.url(key), Err: ErrIsDir}
+	}
+	if err := s3utils.CheckValidObjectName(key); err != nil {
+		return "", badPath(op, s.url(key), err.Error())
 	}
 	for part := range strings.SplitSeq(key, "/") {
 		if part == "." || part == ".." { // some servers keep objects as files

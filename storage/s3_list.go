@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // List leaves out the markers that some programs create for folders (keys ending in a slash). Each page is one request
@@ -18,6 +19,9 @@ func (s *S3) list(ctx context.Context, prefix, after string, limit int) (Page, e
 	keys, ok := strings.CutPrefix(prefix, s.shown)
 	if !ok {
 		return Page{}, badPath("list", prefix, "not a path of bucket "+s.bucket)
+	}
+	if err := s3utils.CheckValidObjectNamePrefix(keys); err != nil {
+		return Page{}, badPath("list", prefix, err.Error())
 	}
 	if after != "" {
 		if after, ok = strings.CutPrefix(after, s.shown); !ok {
