@@ -38,10 +38,8 @@ bench-peers: build ## colsum beside DuckDB, Polars and ClickHouse; needs npm (BE
 	npm install --prefix bench/peers --no-audit --no-fund
 	go run ./scripts/bench-peers $(BENCH)
 
-ifneq ($(wildcard scripts/storage-faults),)
 storage-faults: s3-server ## every fault of an S3 server, as a table
 	scripts/storage-faults
-endif
 
 lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
