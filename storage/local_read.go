@@ -41,10 +41,7 @@ func (r *localReader) Read(p []byte) (int, error) {
 	r.off += int64(n)
 	r.stats.BytesLocal.Add(int64(n))
 	if err != nil {
-		r.err = err
-		if err != io.EOF {
-			r.stats.count(err)
-		}
+		r.err = r.stats.count(err)
 	}
 	return n, err
 }

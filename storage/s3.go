@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -94,7 +95,8 @@ func (c *S3Config) provider() (*credentials.Credentials, error) {
 		}
 		return p, nil
 	case "iam":
-		return credentials.NewIAM(""), nil
+		// A client of its own: what the metadata service answers must not pass for an answer of S3.
+		return credentials.New(&credentials.IAM{Client: &http.Client{Timeout: 10 * time.Second}}), nil
 	case "anonymous":
 		return credentials.NewStatic("", "", "", credentials.SignatureAnonymous), nil
 	}

@@ -172,15 +172,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
 		w.stats.Throttles.Add(1)
 	}
-	g := newGuard(ctx, cancel, resp.Body, w.timing, w.stats)
+	resp.Body = newGuard(ctx, cancel, resp.Body, w.timing, w.stats)
 	if resp.StatusCode < 300 {
-		resp.Body = g
 		return resp, nil
 	}
 	// Whoever reads an error response (retryablehttp drains it, minio-go parses it) has no timer of his own, and half of
 	// its body is as good as all of it: read it here.
-	body, err := io.ReadAll(io.LimitReader(g, errorBodyLimit))
-	g.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, errorBodyLimit))
+	resp.Body.Close()
 	if err != nil && req.Context().Err() != nil {
 		return nil, req.Context().Err()
 	}
