@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -44,8 +45,7 @@ func openDatabase(path string) (*database, error) {
 		return putMeta(tx, 0, 1)
 	})
 	if err != nil {
-		b.Close()
-		return nil, fmt.Errorf("create buckets of %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("create buckets of %s: %w", path, err), b.Close())
 	}
 	db := &database{bolt: b}
 	db.refs.Store(1)

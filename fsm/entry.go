@@ -185,13 +185,6 @@ func unmarshal(b []byte, v any) error {
 // noTime stands for time.Time{}, which has no nanoseconds since 1970.
 const noTime = math.MinInt64
 
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return noTime
-	}
-	return t.UnixNano()
-}
-
 func fromNanos(ns int64) time.Time {
 	if ns == noTime {
 		return time.Time{}

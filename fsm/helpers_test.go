@@ -108,8 +108,6 @@ func newFile(t testing.TB, data string, chunk int64, opt csvsum.Options) *file {
 	return &file{data, opt, *plan, chunk}
 }
 
-func (f *file) tasks() int64 { return csvsum.Tasks(int64(len(f.data)), f.chunk) }
-
 // scan runs one task with the state given at its start.
 func (f *file) scan(t testing.TB, task int64, state csvsum.State) *csvsum.Partial {
 	t.Helper()
