@@ -156,7 +156,7 @@ func TestResult(t *testing.T) {
   ],
   "warnings": [
    "Column 7 is in no record: the widest has 2 fields.",
-   "1 cell in 1 column is not numbers and not part of the sums.",
+   "1 cell in 1 column is not a number and not part of the sums.",
    "1 selected cell is missing, because records are too short to have them."
   ],
   "digest": "DIGEST"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -136,6 +137,9 @@ func resultJSON(t testing.TB, plan *Plan, f *Fold) string {
 func mustSniff(t testing.TB, data []byte, opt Options) *Plan {
 	t.Helper()
 	plan, err := Sniff(data[:min(len(data), HeadBytes)], int64(len(data)), opt)
+	if errors.Is(err, ErrShortHead) {
+		plan, err = Sniff(data, int64(len(data)), opt)
+	}
 	if err != nil {
 		t.Fatalf("sniff: %v", err)
 	}

@@ -2,7 +2,6 @@ package csvsum
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -54,74 +53,5 @@ func TestChooseKernel(t *testing.T) {
 	}
 	if got, err := chooseKernel("abacus"); err == nil {
 		t.Errorf("abacus: got %s", got.name)
-	}
-}
-
-// shapes are the kinds of files that the performance goals name.
-var shapes = []struct {
-	name string
-	row  func(rnd *rand.Rand, b []byte) []byte
-}{
-	{"decimals", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 101, "\n", func(b []byte) []byte { return fmt.Append(b, rnd.Float64()) })
-	}},
-	{"negatives", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 101, "\n", func(b []byte) []byte { return fmt.Append(b, rnd.NormFloat64()) })
-	}},
-	{"integers", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 101, "\n", func(b []byte) []byte { return fmt.Append(b, rnd.IntN(1000)) })
-	}},
-	{"wide", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 1000, "\n", func(b []byte) []byte { return fmt.Append(b, rnd.Float64()) })
-	}},
-	{"quoted", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 101, "\n", func(b []byte) []byte { return fmt.Append(b, `"`, rnd.Float64(), `"`) })
-	}},
-	{"crlf", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 100, "\r\n", func(b []byte) []byte { return fmt.Append(b, rnd.Float64()) })
-	}},
-	{"sparse", func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, 101, "\n", func(b []byte) []byte {
-			if rnd.IntN(3) == 0 {
-				return b
-			}
-			return fmt.Append(b, rnd.Float64())
-		})
-	}},
-	{"semicolons", func(rnd *rand.Rand, b []byte) []byte {
-		return bytes.ReplaceAll(cells(nil, 101, "\n", func(b []byte) []byte { return fmt.Append(b, rnd.Float64()) }), []byte(","), []byte(";"))
-	}},
-}
-
-func cells(b []byte, n int, newline string, cell func([]byte) []byte) []byte {
-	for i := range n {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = cell(b)
-	}
-	return append(b, newline...)
-}
-
-func BenchmarkScan(b *testing.B) {
-	for _, shape := range shapes {
-		var data []byte
-		rnd := rand.New(rand.NewPCG(1, 2))
-		for len(data) < 8<<20 {
-			data = append(data, shape.row(rnd, nil)...)
-		}
-		plan := mustSniff(b, data, Options{Header: "no"})
-		for _, k := range kernels {
-			b.Run(shape.name+"/"+k.name, func(b *testing.B) {
-				sc := Scanner{kernel: k}
-				b.SetBytes(int64(len(data)))
-				for b.Loop() {
-					p := scanWith(b, &sc, &plan.Spec, data, Task{0, plan.Spec.Size, RecordStart})
-					if p.Rows == 0 || p.Columns[0].Numeric == 0 {
-						b.Fatal("nothing was summed")
-					}
-				}
-			})
-		}
 	}
 }

@@ -101,7 +101,11 @@ func warnings(p *Plan, r *Result) []string {
 		missing += c.Missing
 	}
 	if invalid > 0 {
-		w = append(w, fmt.Sprintf("%s in %s not numbers and not part of the sums.", count(invalid, "cell"), count(columns, "column")+isAre(invalid)))
+		are := "are not numbers"
+		if invalid == 1 {
+			are = "is not a number"
+		}
+		w = append(w, fmt.Sprintf("%s in %s %s and not part of the sums.", count(invalid, "cell"), count(columns, "column"), are))
 	}
 	if missing > 0 {
 		w = append(w, fmt.Sprintf("%s missing, because records are too short to have them.", count(missing, "selected cell")+isAre(missing)))
