@@ -100,12 +100,12 @@ func quotedDecimals(rnd *rand.Rand, b []byte) []byte {
 // row makes rows of n cells.
 func row(n int, newline string, cell func(*rand.Rand, []byte) []byte) func(*rand.Rand, []byte) []byte {
 	return func(rnd *rand.Rand, b []byte) []byte {
-		return cells(b, n, newline, func(b []byte) []byte { return cell(rnd, b) })
+		return cellsOf(b, n, newline, func(b []byte) []byte { return cell(rnd, b) })
 	}
 }
 
-// cells appends n cells and what ends the record.
-func cells(b []byte, n int, newline string, cell func([]byte) []byte) []byte {
+// cellsOf appends n cells and what ends the record.
+func cellsOf(b []byte, n int, newline string, cell func([]byte) []byte) []byte {
 	for i := range n {
 		if i > 0 {
 			b = append(b, ',')
@@ -123,7 +123,7 @@ func ragged(rnd *rand.Rand, b []byte) []byte {
 func textRow(text string) func(*rand.Rand, []byte) []byte {
 	return func(rnd *rand.Rand, b []byte) []byte {
 		i := 0
-		return cells(b, 31, "\n", func(b []byte) []byte {
+		return cellsOf(b, 31, "\n", func(b []byte) []byte {
 			if i++; i%10 == 3 || i%10 == 6 || i%10 == 9 {
 				return append(b, text...)
 			}

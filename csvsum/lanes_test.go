@@ -102,7 +102,7 @@ func TestRegular(t *testing.T) {
 			if odds < 1<<30 && rnd.IntN(20*odds) == 0 {
 				b = append(b, oddLines[rnd.IntN(len(oddLines))]+newline...)
 			}
-			b = cells(b, width, newline, func(b []byte) []byte {
+			b = cellsOf(b, width, newline, func(b []byte) []byte {
 				switch {
 				case rnd.IntN(10*odds) == 0:
 					return append(b, oddCells[rnd.IntN(len(oddCells))]...)
