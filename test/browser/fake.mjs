@@ -85,6 +85,8 @@ export async function start(port = 0) {
       for (const s of watchers) if (s.id === w.work_id) s.send(w);
       return w;
     },
+    /** watching is how many streams are open. */
+    watching: () => watchers.size,
     /** cut breaks every open stream, as when a node dies. */
     cut() { for (const s of [...watchers]) s.response.destroy(); },
     release() { fake.holding = false; for (const go of held.splice(0)) go(); },

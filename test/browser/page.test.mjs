@@ -142,7 +142,7 @@ onPage('new sum: choose, look, change the columns, start', '#/new', nothing, asy
   }), 'the first summed column is not in view');
   await page.getByLabel('Starting at column').fill('2');
   await texts(page.locator('.preview th.on span'), ['2', '12', '22', '32', '42', '52', '62', '72', '82', '92']);
-  await page.getByRole('button', { name: 'Column 5, col4: sum it' }).click();
+  await page.getByRole('button', { name: '5 col4: sum this column' }).click();
   await page.getByLabel('Columns', { exact: true }).waitFor();
   assert.equal(await page.getByLabel('Columns', { exact: true }).inputValue(), '2, 5, 12, 22, 32, 42, 52, 62, 72, 82, 92');
   await page.getByLabel('Columns', { exact: true }).fill('3, ,4');
@@ -238,6 +238,30 @@ onPage('where streams do not get through, the page asks', '#/works/w', (f) => { 
   fake.put(work('w'));
   await page.getByText('sha256:5d1f').waitFor();
   assert.ok(fake.calls.some((c) => c.call === 'get_result'));
+});
+
+onPage('a hidden page holds no stream, a page that is seen again does', '#/works/w', (f) => { f.put(work('w', { status: 'running' })); }, async (page, fake) => {
+  await page.getByText('Total so far').waitFor();
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await hide(true);
+  await until(() => assert.equal(fake.watching(), 0));
+  await until(() => assert.ok(fake.calls.some((c) => c.call === 'get_result')));
+  await hide(false);
+  await until(() => assert.equal(fake.watching(), 1));
+  fake.put(work('w'));
+  await page.getByText('sha256:5d1f').waitFor();
+});
+
+onPage('of a flood of events the last one is shown', '#/works/w', (f) => { f.put(work('w', { status: 'running' })); }, async (page, fake) => {
+  await page.getByText('Total so far').waitFor();
+  for (let i = 0; i <= 500; i++) fake.put(work('w', { status: 'running', total: exact(`${i}.5`) }));
+  await texts(page.locator('.total'), ['500.5']);
+  for (let i = 0; i <= 500; i++) fake.put(work('w', { status: i < 500 ? 'running' : 'done', total: exact(`${i}.25`) }));
+  await texts(page.locator('.total'), ['500.25']);
+  await page.getByText('sha256:5d1f').waitFor();
 });
 
 onPage('cancel asks first', '#/works/w', (f) => { f.put(work('w', { status: 'running' })); }, async (page, fake) => {

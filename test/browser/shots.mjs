@@ -1,12 +1,13 @@
-// Screenshots of every view, at two widths and in both themes: node shots.mjs OUTDIR [URL]. Without a URL a fake cluster is
-// shown, which has something of everything.
+// Screenshots of every view, at two widths and in both themes: node shots.mjs [OUTDIR [VIEW,...]]; with --readme OUTDIR the two
+// of the README. What they show is a fake cluster that has something of everything.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { launch, open } from './browser.mjs';
 import { exact, fill, start, sums, work } from './fake.mjs';
 
-const out = process.argv[2] ?? '../../bench/screenshots';
+const readme = process.argv[2] === '--readme';
+const [out = '../../bench/screenshots', list] = process.argv.slice(readme ? 3 : 2);
 mkdirSync(out, { recursive: true });
 
 const fake = await start();
@@ -33,8 +34,18 @@ const views = {
 
 const browser = await launch();
 let n = 0;
-const only = process.argv[3]?.split(',');
-for (const [theme, colorScheme] of [['light', 'light'], ['dark', 'dark']]) {
+const only = list?.split(',');
+
+if (readme) {
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await open(browser, `${fake.url}#/works/${id(6)}`, { colorScheme, viewport: { width: 1200, height: 900 }, reducedMotion: 'reduce' });
+    await page.locator('.sums tbody tr').first().waitFor();
+    await page.getByText('3 nodes').waitFor();
+    await page.screenshot({ path: join(out, `page-${colorScheme}.png`) });
+    await page.context().close();
+    n++;
+  }
+} else for (const [theme, colorScheme] of [['light', 'light'], ['dark', 'dark']]) {
   for (const [size, width, height] of [['desk', 1280, 860], ['phone', 390, 844]]) {
     for (const [name, [hash, ready, from = fake, before = () => {}]] of Object.entries(views)) {
       if (only && !only.includes(name)) continue;

@@ -143,7 +143,7 @@ export function timeChart(minutes, label) {
       svg('polyline', { class: 'line', points: points.join(' ') })] : [];
     const names = [0, 0.5, 1].map((f) => svg('text', {
       class: 'tick', x: x(start + (end - start) * f), y: height - 8, 'text-anchor': ['start', 'middle', 'end'][f * 2],
-    }, f === 1 ? 'now' : `−${span * (1 - f)} min`));
+    }, f === 1 ? 'now' : span * (1 - f) < 1 ? `−${60 * span * (1 - f)} s` : `−${span * (1 - f)} min`));
     return [marks, shapes, names];
   });
   return {

@@ -151,7 +151,7 @@ function task() {
     update(t) {
       const f = t.length > 0 ? Math.min(1, t.bytes / t.length) : 0;
       attr(link, 'href', `#/works/${encodeURIComponent(t.work_id)}`);
-      text(link, `${t.work_id.slice(0, 8)}… task ${count(t.task)}${t.backup ? ' (backup)' : ''}`);
+      text(link, `…${t.work_id.slice(-8)} task ${count(t.task)}${t.backup ? ' (backup)' : ''}`);
       fill.style.transform = `scaleX(${f})`;
       text(share, `${percent(f)} of ${bytes(t.length)}`);
     },

@@ -55,8 +55,8 @@ export function picker(signal, initial, changed) {
 
   function entry(file) {
     const radio = h('input', { type: 'radio', name: 'file', value: file.path, onchange: () => { input.value = file.path; clearTimeout(timer); changed(file.path); } });
-    return h('li', {}, h('label', {}, radio, h('span', { class: 'any' }, visible(file.path)),
-      h('span', { class: 'small quiet nowrap' }, bytes(file.size)), h('span', { class: 'small quiet nowrap when' }, ago(new Date(file.time * 1000)))));
+    return h('li', {}, h('label', {}, radio, h('span', { class: 'any' }, visible(file.path),
+      h('span', { class: 'small quiet' }, `${bytes(file.size)} · ${ago(new Date(file.time * 1000))}`))));
   }
 
   // mark checks the file that the field names.

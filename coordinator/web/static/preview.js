@@ -64,8 +64,8 @@ export function preview(signal, toggle) {
       const name = doc.header?.[c - 1];
       return h('th', { scope: 'col', class: mark(c) }, h('button', {
         type: 'button', 'aria-pressed': String(selected.has(c)), 'data-column': c,
-        'aria-label': `Column ${c}${name ? `, ${visible(name)}` : ''}: sum it`, onclick: () => toggle(c, selected),
-      }, h('span', {}, String(c)), name ? h('b', {}, visible(name)) : null));
+        'aria-label': `${c}${name ? ` ${visible(name)}` : ''}: sum this column`, onclick: () => toggle(c, selected),
+      }, h('span', {}, String(c)), ' ', name ? h('b', {}, visible(name)) : null));
     });
     const table = h('table', {}, h('thead', {}, h('tr', {}, head)),
       h('tbody', {}, doc.records.map((record) => h('tr', {}, numbers.map((c) => {

@@ -97,7 +97,7 @@ export function resultView(el, signal, id) {
       text(tableTitle, `Sums${soFar}`);
       total.update(doc.total);
       const took = (new Date(doc.mtime) - started) / 1000;
-      [count(doc.rows), `${count(doc.results.length)} of ${count(doc.columns_total)}`, count(odd), running ? '…' : duration(took)]
+      [count(doc.rows), `${count(doc.results.length)} of ${count(doc.columns_total)}`, count(odd), duration(took)]
         .forEach((value, i) => text(facts[i].value, value));
       attr(facts[2].value, 'class', odd > 0 ? 'hot' : null);
       attr(chart.el.parentNode, 'hidden', doc.results.length < 2);
