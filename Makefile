@@ -38,6 +38,9 @@ bench-peers: build ## colsum beside DuckDB, Polars and ClickHouse; needs npm (BE
 	npm install --prefix bench/peers --no-audit --no-fund
 	go run ./scripts/bench-peers $(BENCH)
 
+bench-cluster: build ## latency, rates, memory and scale of three nodes on this machine (BENCH="-only works")
+	go run ./scripts/bench-cluster $(BENCH)
+
 storage-faults: s3-server ## every fault of an S3 server, as a table
 	scripts/storage-faults
 
@@ -57,4 +60,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo test race purego corpus fuzz bench bench-peers storage-faults lint cluster-up cluster-down clean s3-server
+.PHONY: help build demo test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint cluster-up cluster-down clean s3-server
