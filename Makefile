@@ -3,6 +3,8 @@
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
+SEED     ?= 0
+SECONDS  ?= 600
 
 .DEFAULT_GOAL := help
 
@@ -17,6 +19,7 @@ demo: build ## a cluster, S3, two big files, a killed leader, and the proof that
 
 test: s3-server ## all tests, against a real S3 server too
 	go test -timeout 9m ./...
+	cd test/e2e && go test -timeout 5m ./chaos
 
 race: s3-server ## all tests under the race detector, the long ones left out
 	go test -timeout 20m -race -short ./...
@@ -48,6 +51,10 @@ lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
 	.tools/bin/golangci-lint run ./...
 
+chaos: build s3-server ## break a cluster in every way it promises to survive (SEED=n SECONDS=600 CHAOS="-only split")
+	cd test/e2e && go build -o ../../bin/chaos ./chaos
+	bin/chaos -bin bin/colsum -versitygw .tools/bin/versitygw -seed $(SEED) -seconds $(SECONDS) $(CHAOS)
+
 cluster-up: build ## start 3 nodes and 2 workers (UP="--nodes 5 --port-base 6000" and the like)
 	scripts/cluster up $(UP)
 
@@ -60,4 +67,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint cluster-up cluster-down clean s3-server
+.PHONY: help build demo test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint chaos cluster-up cluster-down clean s3-server

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"colsum/coordinator/problem"
@@ -12,6 +13,7 @@ import (
 
 type clusterInput struct {
 	Consistency string `query:"consistency" enum:"stale" doc:"stale: this node answers from what it knows"`
+	Hash        bool   `query:"hash" doc:"Tell the state's hash too: it reads the whole state"`
 }
 
 type clusterOutput struct {
@@ -22,7 +24,13 @@ type clusterOutput struct {
 		Raft    raftIndices  `json:"raft" doc:"Of the node that answers"`
 		Nodes   []nodeView   `json:"nodes" nullable:"false"`
 		Workers []workerView `json:"workers" nullable:"false" doc:"Known to the leader only"`
+		State   *stateHash   `json:"state,omitempty" doc:"Of the node that answers, with hash=true"`
 	}
+}
+
+type stateHash struct {
+	Index  uint64 `json:"index" doc:"Newest log entry in it"`
+	SHA256 string `json:"sha256" doc:"Alike on all nodes that stand at the same entry"`
 }
 
 type raftIndices struct {
@@ -88,6 +96,13 @@ func (a *API) clusterView(ctx context.Context, in *clusterInput) (*clusterOutput
 			v.Running = append(v.Running, runningView{t.Work, t.Task, t.Since.UTC(), t.Bytes, t.Length, t.Backup})
 		}
 		b.Workers = append(b.Workers, v)
+	}
+	if in.Hash {
+		index, sum, err := a.works.State().Hash()
+		if err != nil {
+			return nil, a.fail(ctx, problem.From(err))
+		}
+		b.State = &stateHash{index, hex.EncodeToString(sum[:])}
 	}
 	return out, nil
 }

@@ -19,17 +19,17 @@ const forever = int64(1) << 62
 
 // op is an operation as a client saw it: when it was called and when it returned, in nanoseconds since the run began.
 type op struct {
-	client       int
-	key          string
-	kind         kind
-	call, ret    int64
-	node         string // who was asked
-	unknown      bool   // no answer: it may have been carried out at any time from call on, or never
-	id           string // submit: the answer
-	found        bool   // read
-	status       string // read
-	rows, mtime  int64  // read; rows -1 where the answer has none
-	digest, code string // read of an ended work
+	client      int
+	key         string
+	kind        kind
+	call, ret   int64
+	node        string // who was asked
+	unknown     bool   // no answer: it may have been carried out at any time from call on, or never
+	id          string // submit: the answer
+	found       bool   // read
+	status      string // read
+	rows, mtime int64  // read; rows -1 where the answer has none
+	digest      string // read of an ended work
 }
 
 // history is everything that clients did.

@@ -116,7 +116,7 @@ func (n *network) pump(k *link, dst, src *net.TCPConn, w way) {
 		}
 		switch {
 		case err == io.EOF:
-			dst.CloseWrite() // the other end may be gone already
+			_ = dst.CloseWrite() // the other end may be gone already
 			return
 		case err != nil:
 			k.reset()
@@ -159,8 +159,8 @@ func (k *link) reset() {
 }
 
 func reset(c *net.TCPConn) {
-	c.SetLinger(0) // a reset instead of an orderly end
-	c.Close()
+	_ = c.SetLinger(0) // a reset instead of an orderly end
+	_ = c.Close()
 }
 
 // block stops everything in one direction.

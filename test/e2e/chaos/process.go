@@ -71,7 +71,7 @@ func (p *process) launch() error {
 
 // reap waits for the end of a process and starts it again.
 func (p *process) reap(cmd *exec.Cmd, ended chan struct{}) {
-	cmd.Wait()
+	_ = cmd.Wait() // how it ended is in its state
 	p.net.owners.forget(cmd.Process.Pid)
 	p.mu.Lock()
 	if !p.asked && !p.excused && !p.stopped {
