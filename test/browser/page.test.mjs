@@ -149,6 +149,7 @@ onPage('new sum: choose, look, change the columns, start', '#/new', nothing, asy
   await page.getByText('The list has an empty place.').waitFor();
   await page.getByLabel('Columns', { exact: true }).fill('3, col7');
   await texts(page.locator('.preview th.on span'), ['3', '8']);
+  await until(async () => assert.ok(await page.locator('.preview').evaluate((box) => [...box.querySelectorAll('th.on')].some((th) => th.getBoundingClientRect().left >= box.getBoundingClientRect().left)), 'no summed column is in view'));
   await page.getByText('How to read the file').click();
   await page.getByLabel('Header').selectOption('yes');
   await page.getByLabel('Delimiter', { exact: true }).selectOption('other');
@@ -272,6 +273,7 @@ onPage('cancel asks first', '#/works/w', (f) => { f.put(work('w', { status: 'run
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Cancel the work' }).click();
   await page.locator('.status').getByText('cancelled').waitFor();
+  await page.getByText('Partial total').waitFor();
   await page.getByText('The sums below hold what had been added up until then.').waitFor();
 });
 

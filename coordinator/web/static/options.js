@@ -59,7 +59,7 @@ export function options(changed) {
         field('quote', 'Quote', select(['"', 'Double quote "'], ["'", "Single quote '"], ['', 'None'])),
         field('decimal', 'Decimal point', select(['.', 'Point 1234.5'], [',', 'Comma 1234,5'])),
         field('comment', 'Comment', byte({ placeholder: 'none' }), 'Lines that begin with this byte are skipped'),
-        field('chunk', 'Task size, MiB', h('input', { type: 'number', min: 0, step: 'any', placeholder: 'chosen by the server', inputmode: 'decimal', oninput: changed })))),
+        field('chunk', 'Task size, MiB', h('input', { type: 'number', min: 0, step: 'any', placeholder: 'automatic', inputmode: 'decimal', oninput: changed })))),
     h('fieldset', { class: 'stack-s' }, h('legend', {}, 'A cell that is not a number'),
       h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'invalid', value: 'report', checked: true }), 'is counted and reported; the sum goes on'),
       h('label', { class: 'choice' }, h('input', { type: 'radio', name: 'invalid', value: 'fail' }), 'fails the work')));

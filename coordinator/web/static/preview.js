@@ -76,13 +76,14 @@ export function preview(signal, toggle) {
     const focused = document.activeElement?.dataset?.column;
     show(box, table, doc.columns_total > shown ? h('p', { class: 'small quiet beyond' }, `${count(doc.columns_total - shown)} more columns are not drawn.`) : null);
     if (focused && el.contains(document.activeElement) === false) box.querySelector(`[data-column="${focused}"]`)?.focus({ preventScroll: true });
-    const first = Math.min(...selected);
+    box.scrollLeft = left;
+    const seen = (th) => th.offsetLeft >= box.scrollLeft && th.offsetLeft + th.offsetWidth <= box.scrollLeft + box.clientWidth;
+    const target = head[Math.min(...selected) - 1];
     const wanted = `${path} ${doc.columns_total}`;
-    if (wanted !== home && Number.isFinite(first)) {
-      home = wanted;
-      const target = head[first - 1];
-      if (target) box.scrollLeft = Math.max(0, target.offsetLeft + target.offsetWidth - box.clientWidth + 96);
-    } else box.scrollLeft = left;
+    if (target && (wanted !== home || !head.some((th, i) => selected.has(i + 1) && seen(th)))) {
+      box.scrollLeft = Math.max(0, target.offsetLeft + target.offsetWidth - box.clientWidth + 96);
+    }
+    home = wanted;
   }
 
   return { el, load, clear };

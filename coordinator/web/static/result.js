@@ -92,9 +92,10 @@ export function resultView(el, signal, id) {
     attr(sums, 'hidden', !planned);
     if (planned) {
       const odd = doc.results.reduce((n, r) => n + r.invalid, 0);
-      const soFar = doc.status === 'done' ? '' : ' so far';
-      text(totalLabel, `Total${soFar}`);
-      text(tableTitle, `Sums${soFar}`);
+      // What is not the sum of the whole file must not look like it.
+      const [label, titles] = doc.status === 'done' ? ['Total', 'Sums'] : running ? ['Total so far', 'Sums so far'] : ['Partial total', 'Partial sums'];
+      text(totalLabel, label);
+      text(tableTitle, titles);
       total.update(doc.total);
       const took = (new Date(doc.mtime) - started) / 1000;
       [count(doc.rows), `${count(doc.results.length)} of ${count(doc.columns_total)}`, count(odd), duration(took)]
@@ -181,9 +182,10 @@ export function resultView(el, signal, id) {
   }
 }
 
-// where says the place of an error as far as it is known.
+// where says the place of an error as far as it is known and its message does not.
 function where(error) {
-  const parts = [['row', error.row], ['column', error.column], ['byte', error.byte]].filter(([, n]) => n !== undefined && n !== null);
+  const said = error.message.replaceAll(',', '').match(/\d+/g) ?? [];
+  const parts = [['row', error.row], ['column', error.column], ['byte', error.byte]].filter(([, n]) => n !== undefined && n !== null && !said.includes(String(n)));
   return parts.length ? `At ${parts.map(([k, n]) => `${k} ${count(n)}`).join(', ')}. ` : '';
 }
 
