@@ -102,8 +102,8 @@ func (s *Sum) addNumber(n *number) {
 }
 
 func (s *Sum) grow(scale int) {
-	for len(s.lanes) <= scale {
-		s.lanes = append(s.lanes, int128{})
+	if n := scale + 1 - len(s.lanes); n > 0 {
+		s.lanes = append(s.lanes, make([]int128, n)...) // exactly so many: a great many sums of one value are kept
 	}
 }
 
