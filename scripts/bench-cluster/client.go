@@ -20,15 +20,18 @@ type result struct {
 	Error  *struct{ Code, Message string }
 	Rows   int64
 	Digest string
+
+	accepted time.Duration // from the request to the work id
 }
 
 // sum has a node sum a file and waits for the result.
 func sum(ctx context.Context, base, path string) (*result, error) {
+	began := time.Now()
 	id, err := submit(ctx, base, map[string]any{"filepath": path})
 	if err != nil {
 		return nil, err
 	}
-	var r result
+	r := result{accepted: time.Since(began)}
 	if err := get(ctx, base+"/api/get_result/"+id+"?wait=60s", &r); err != nil {
 		return nil, err
 	}
