@@ -10,6 +10,7 @@ import (
 
 	"colsum/coordinator"
 	"colsum/coordinator/raftnode"
+	"colsum/coordinator/web"
 	"colsum/csvsum"
 	"colsum/fsm"
 	"colsum/storage"
@@ -47,6 +48,8 @@ type Config struct {
 	HoldLeader time.Duration
 	// MaxWait caps ?wait= of get_result. Default 10 min.
 	MaxWait time.Duration
+	// Metrics answers GET /metrics; nil for no such path.
+	Metrics http.Handler
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -86,6 +89,7 @@ type API struct {
 	log     *slog.Logger
 
 	mux      *http.ServeMux
+	page     http.Handler
 	toLeader http.RoundTripper
 	idle     func()        // closes toLeader's idle connections
 	closing  chan struct{} // closed when Serve begins to end: long polls answer at once
@@ -106,15 +110,14 @@ func New(cfg Config, works Works, cluster Cluster, files storage.Store) (*API, e
 	}
 	a := &API{
 		cfg: cfg, works: works, cluster: cluster, files: files, log: cfg.Logger,
-		mux: http.NewServeMux(), toLeader: transport, idle: transport.CloseIdleConnections,
+		mux: http.NewServeMux(), page: web.Handler(), toLeader: transport, idle: transport.CloseIdleConnections,
 		closing: make(chan struct{}),
 	}
 	a.routes()
 	return a, nil
 }
 
-// routes registers every path. The web page, /metrics and watch_work belong here too once they exist: as plain handlers
-// on a.mux, with their names in forwarded if the leader has to answer.
+// routes registers every path but those of the page, which front.go tries where the mux knows none.
 func (a *API) routes() {
 	conf := huma.DefaultConfig("colsum", a.cfg.Version)
 	conf.Info.Description = "Exact sums of the columns of huge CSV files."
@@ -131,18 +134,22 @@ func (a *API) routes() {
 		return huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary}
 	}
 	huma.Register(h, get("list_files", "/api/list_files", "List the files of the default store"), a.listFiles)
+	huma.Register(h, get("preview_file", "/api/preview_file", "Show how options read the beginning of a file"), a.previewFile)
 	submit := post("schedule_work", "/api/schedule_work", "Sum the columns of a file")
 	submit.DefaultStatus = http.StatusAccepted
 	huma.Register(h, submit, a.scheduleWork)
 	huma.Register(h, get("list_works", "/api/list_works", "List works, newest first, and count them"), a.listWorks)
 	huma.Register(h, get("get_result", "/api/get_result/{work_id}", "The result document of a work"), a.getResult)
+	huma.Register(h, get("watch_work", "/api/watch_work/{work_id}", "Follow a work to its end, as server-sent events"), a.watchWork)
 	huma.Register(h, post("cancel_work", "/api/cancel_work/{work_id}", "Stop a work"), a.cancelWork)
 	huma.Register(h, post("clean_works", "/api/clean_works", "Forget ended works"), a.cleanWorks)
 	huma.Register(h, get("cluster", "/api/cluster", "Nodes, leader and workers"), a.clusterView)
 	huma.Register(h, get("healthz", "/healthz", "Whether the process lives"), a.healthz)
 	huma.Register(h, get("readyz", "/readyz", "Whether a leader is known"), a.readyz)
 
-	doc := h.OpenAPI()
-	describeBody(doc, "/api/schedule_work", scheduleBody{})
-	describeBody(doc, "/api/clean_works", cleanBody{})
+	describe(h.OpenAPI())
+	if a.cfg.Metrics != nil {
+		a.mux.Handle("GET /metrics", a.cfg.Metrics)
+	}
+	a.mux.Handle("GET /{$}", a.page) // lets other methods be answered 405
 }

@@ -245,7 +245,7 @@ func TestBadRequestsNameFieldAndBound(t *testing.T) {
 		{"max_age -1", post, "/api/clean_works", j, `{"max_age":-1}`, 400, problem.BadRequest, "max_age: must be at least 0, got -1"},
 		{"max_age huge", post, "/api/clean_works", formType, `max_age=99999999999999999999`, 400, problem.BadRequest, "max_age: must be at most"},
 		{"unknown path", get, "/api/nothing", "", "", 404, problem.NotFound, "/api/nothing"},
-		{"unknown path, any method", "PATCH", "/", "", "", 404, problem.NotFound, "no such path: /"},
+		{"unknown path, any method", "PATCH", "/nothing", "", "", 404, problem.NotFound, "no such path: /"},
 		{"wrong method", get, schedule, "", "", 405, problem.MethodNotAllowed, "takes POST, not GET"},
 		{"wrong method of a read", "DELETE", "/api/list_works", "", "", 405, problem.MethodNotAllowed, "takes GET, HEAD, not DELETE"},
 	} {

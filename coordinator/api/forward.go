@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"colsum/coordinator/problem"
@@ -21,7 +22,7 @@ const (
 	// lookAgain is how often the leader's address is looked up while it is unknown: that comes through the log, after the
 	// notice that there is a leader.
 	lookAgain = 50 * time.Millisecond
-	// answerTime bounds one forwarded request besides its ?wait=.
+	// answerTime bounds one forwarded request besides its ?wait=; of a stream, the wait for its beginning.
 	answerTime = 60 * time.Second
 )
 
@@ -32,6 +33,7 @@ var forwarded = map[string]bool{
 	"POST /api/clean_works":           false,
 	"GET /api/list_works":             true,
 	"GET /api/get_result/{work_id}":   true,
+	"GET /api/watch_work/{work_id}":   true,
 	"GET /api/cluster":                true,
 }
 
@@ -141,6 +143,11 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 		grace, closing = 0, a.closing
 	}
 	go a.watchLeader(ctx, id, grace, closing, answered, cancel)
+	// A stream is given up in the middle, too: a leader that was cut off would send nothing more, and break off nothing.
+	begun := sync.OnceFunc(func() { close(answered) })
+	if isStream(r) {
+		begun = func() { limit.Stop() }
+	}
 
 	var failure error
 	proxy := &httputil.ReverseProxy{
@@ -152,7 +159,7 @@ func (a *API) sendTo(id, addr string, out *attempt, r *http.Request, ends time.T
 			p.Out.Header.Set(forwardedHeader, a.cluster.ID())
 			p.Out.GetBody = r.GetBody // lets the transport repeat what it has not sent on a connection gone stale
 		},
-		ModifyResponse: func(*http.Response) error { close(answered); return nil },
+		ModifyResponse: func(*http.Response) error { begun(); return nil },
 		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, err error) {
 			failure = err
 			if cause := context.Cause(ctx); cause != nil {
@@ -189,6 +196,9 @@ func (a *API) watchLeader(
 		}
 	}
 }
+
+// isStream reports whether the answer goes on for as long as a work does.
+func isStream(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/watch_work/") }
 
 // repeatable reports whether a request may be carried out twice: reads, a submit with a key, and a cancellation.
 func repeatable(r *http.Request) bool {

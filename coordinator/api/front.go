@@ -56,6 +56,10 @@ func (a *API) route(out *attempt, r *http.Request) {
 			writeProblem(out, problem.New(problem.MethodNotAllowed, "%s takes %s, not %s", r.URL.Path, allow, r.Method))
 			return
 		}
+		if a.isPage(r) {
+			a.page.ServeHTTP(out, r)
+			return
+		}
 		writeProblem(out, problem.New(problem.NotFound, "no such path: %s", r.URL.Path))
 		return
 	}
@@ -70,6 +74,13 @@ func (a *API) route(out *attempt, r *http.Request) {
 		return
 	}
 	a.forward(out, r, body)
+}
+
+// isPage reports whether the page has a file of this path.
+func (a *API) isPage(r *http.Request) bool {
+	probe := &statusOnly{header: http.Header{}}
+	a.page.ServeHTTP(probe, r)
+	return probe.status != http.StatusNotFound && probe.status != http.StatusMethodNotAllowed
 }
 
 // sent is the body of a request, read whole, and what it is.

@@ -74,12 +74,14 @@ func writeProblem(w http.ResponseWriter, e *problem.Error) {
 // storageProblem says what a storage error means to the one who asked for field.
 func storageProblem(field string, err error) error {
 	switch {
-	case errors.Is(err, storage.ErrBadPath):
+	case errors.Is(err, storage.ErrBadPath), errors.Is(err, storage.ErrIsDir), errors.Is(err, storage.ErrRefused):
 		return problem.New(problem.BadRequest, "%s: %w", field, err)
 	case errors.Is(err, storage.ErrNotFound):
 		return problem.New(problem.FileNotFound, "%s: %w", field, err)
 	case errors.Is(err, storage.ErrForbidden):
 		return problem.New(problem.Forbidden, "%s: %w", field, err)
+	case errors.Is(err, storage.ErrChanged):
+		return problem.New(problem.StorageUnavailable, "%s: it is being changed while it is read: %w", field, err)
 	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return problem.New(problem.StorageUnavailable, "the storage does not answer: %w", err)
 	}

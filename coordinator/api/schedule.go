@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ type scheduleBody struct {
 	Header     string       `json:"header,omitempty" enum:"auto,yes,no" default:"auto"`
 	Delimiter  string       `json:"delimiter,omitempty" default:"auto" doc:"auto or one byte"`
 	Quote      string       `json:"quote,omitempty" default:"\"" doc:"One byte, or empty for none"`
-	Decimal    string       `json:"decimal,omitempty" enum:".,\\," default:"."`
+	Decimal    string       `json:"decimal,omitempty" pattern:"^[.,]$" default:"."`
 	Comment    string       `json:"comment,omitempty" doc:"One byte: lines that begin with it are skipped"`
 	Invalid    string       `json:"invalid,omitempty" enum:"report,fail" default:"report"`
 	ChunkBytes int64        `json:"chunk_bytes,omitempty" minimum:"1" doc:"Size of a task; chosen by the server if absent"`
@@ -57,38 +58,19 @@ func (a *API) scheduleWork(ctx context.Context, in *scheduleInput) (*scheduleOut
 // together is for csvsum.Options.Validate to say, in Submit.
 func parseSchedule(b sent) (coordinator.SubmitRequest, error) {
 	var req coordinator.SubmitRequest
-	f, err := parseFields(b, "filepath", "columns", "first", "every", "header", "delimiter", "quote", "decimal", "comment",
-		"invalid", "chunk_bytes")
+	f, err := parseFields(b, append(slices.Clone(formatFields), "filepath", "invalid", "chunk_bytes")...)
 	if err != nil {
 		return req, err
 	}
-	path, _, err := f.text("filepath")
-	if err != nil {
+	if req.Path, err = parsePath(f); err != nil {
 		return req, err
 	}
-	if path == "" {
-		return req, badField("filepath", "required")
-	}
-	if len(path) > fsm.MaxPath {
-		return req, badField("filepath", "must be at most %d bytes, got %d", fsm.MaxPath, len(path))
-	}
-	req.Path = path
 	opt := &req.Options
-	if opt.Columns, err = parseColumns(f); err != nil {
+	if *opt, err = parseFormat(f); err != nil {
 		return req, err
 	}
-	for name, to := range map[string]*string{
-		"header": &opt.Header, "delimiter": &opt.Delimiter, "decimal": &opt.Decimal, "comment": &opt.Comment,
-		"invalid": &opt.Invalid,
-	} {
-		if *to, _, err = f.text(name); err != nil {
-			return req, err
-		}
-	}
-	if quote, given, err := f.text("quote"); err != nil {
+	if opt.Invalid, _, err = f.text("invalid"); err != nil {
 		return req, err
-	} else if given {
-		opt.Quote = &quote
 	}
 	if auto, _, err := f.text("chunk_bytes"); err != nil || auto != "auto" {
 		if opt.ChunkBytes, _, err = f.whole("chunk_bytes", 1); err != nil {
@@ -96,6 +78,42 @@ func parseSchedule(b sent) (coordinator.SubmitRequest, error) {
 		}
 	}
 	return req, nil
+}
+
+func parsePath(f fields) (string, error) {
+	path, _, err := f.text("filepath")
+	switch {
+	case err != nil:
+		return "", err
+	case path == "":
+		return "", badField("filepath", "required")
+	case len(path) > fsm.MaxPath:
+		return "", badField("filepath", "must be at most %d bytes, got %d", fsm.MaxPath, len(path))
+	}
+	return path, nil
+}
+
+// formatFields are the options that say which columns are meant and how the file is written.
+var formatFields = []string{"columns", "first", "every", "header", "delimiter", "quote", "decimal", "comment"}
+
+// parseFormat reads formatFields.
+func parseFormat(f fields) (opt csvsum.Options, err error) {
+	if opt.Columns, err = parseColumns(f); err != nil {
+		return opt, err
+	}
+	for name, to := range map[string]*string{
+		"header": &opt.Header, "delimiter": &opt.Delimiter, "decimal": &opt.Decimal, "comment": &opt.Comment,
+	} {
+		if *to, _, err = f.text(name); err != nil {
+			return opt, err
+		}
+	}
+	if quote, given, err := f.text("quote"); err != nil {
+		return opt, err
+	} else if given {
+		opt.Quote = &quote
+	}
+	return opt, nil
 }
 
 // parseColumns reads columns, or its short forms first and every.

@@ -38,11 +38,15 @@ func aliases(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[json.Number](), reflect.TypeFor[exactNumber]())
 }
 
-// describeBody puts the shape of a body that is read by hand into the OpenAPI document.
-func describeBody(doc *huma.OpenAPI, path string, shape any) {
+// describeBody puts the shape of a body that is read by hand, and examples of it, into the OpenAPI document.
+func describeBody(doc *huma.OpenAPI, path string, shape any, examples map[string]string) {
 	s := doc.Components.Schemas.Schema(reflect.TypeOf(shape), true, "")
+	named := map[string]*huma.Example{}
+	for name, text := range examples {
+		named[name] = &huma.Example{Value: json.RawMessage(text)}
+	}
 	doc.Paths[path].Post.RequestBody = &huma.RequestBody{
 		Required: true,
-		Content:  map[string]*huma.MediaType{"application/json": {Schema: s}, formType: {Schema: s}},
+		Content:  map[string]*huma.MediaType{"application/json": {Schema: s, Examples: named}, formType: {Schema: s}},
 	}
 }
