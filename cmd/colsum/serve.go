@@ -149,6 +149,10 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, state.Close()) }()
 	node, err := raftnode.Open(raftnode.Config{
 		ID: c.ID, Cluster: c.ClusterName, Dir: c.Dir, Listener: l.raft, Advertise: c.AdvertiseRaft, Peers: peers, Logger: logger,
+		Fatal: func(err error) {
+			logger.Error("stopping at once", "because", err)
+			os.Exit(1)
+		},
 	}, state)
 	if err != nil {
 		return err

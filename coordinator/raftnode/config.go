@@ -57,6 +57,13 @@ type Config struct {
 	// MaxEntryBytes bounds one log entry. Default 32 MiB: a partial of csvsum.MaxSelected ordinary columns takes about
 	// 4 MiB. Entries are kept whole in memory on every node.
 	MaxEntryBytes int
+	// DiskTimeout is how long a write to the log may take before the disk is held to hang. Default 10 s: no disk that is merely
+	// busy takes that long for a sync. At least 100 ms.
+	DiskTimeout time.Duration
+	// Fatal is called, once, when the disk hangs or fails. It must end the process at once, without an orderly shutdown,
+	// which would hang too: as long as the process lives its heartbeats keep a leader in office that can do nothing.
+	// Default: panic.
+	Fatal func(err error)
 	// MaxProposals bounds how many Propose calls are under way at once; more wait their turn. Default 1024.
 	MaxProposals int
 }
@@ -97,6 +104,12 @@ func (c Config) withDefaults() Config {
 	if c.MaxEntryBytes == 0 {
 		c.MaxEntryBytes = 32 << 20
 	}
+	if c.DiskTimeout == 0 {
+		c.DiskTimeout = 10 * time.Second
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(err error) { panic(fmt.Sprintf("raftnode: %v", err)) }
+	}
 	if c.MaxProposals == 0 {
 		c.MaxProposals = 1024
 	}
@@ -125,6 +138,8 @@ func (c *Config) validate() error {
 		return bad("LeaderLease", "must be from 1ms to HeartbeatTimeout (%v), got %v", c.HeartbeatTimeout, c.LeaderLease)
 	case c.SnapshotInterval < 5*time.Millisecond:
 		return bad("SnapshotInterval", "must be at least 5ms, got %v", c.SnapshotInterval)
+	case c.DiskTimeout < 100*time.Millisecond:
+		return bad("DiskTimeout", "must be at least 100ms, got %v", c.DiskTimeout)
 	case c.MaxEntryBytes < 1024:
 		return bad("MaxEntryBytes", "must be at least 1024, got %d", c.MaxEntryBytes)
 	case c.MaxProposals < 1:

@@ -51,6 +51,7 @@ type Node struct {
 	trans *raft.NetworkTransport
 	wire  *stream // below trans
 	store *raftboltdb.BoltStore
+	guard *guard // before store
 	logs  raft.LogStore
 
 	listening net.Addr
@@ -111,13 +112,14 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	if err := n.bootstrap(conf, snapshots); err != nil {
 		return nil, err
 	}
-	n.raft, err = raft.NewRaft(conf, state, n.logs, n.store, snapshots, n.trans)
+	n.raft, err = raft.NewRaft(conf, state, n.logs, n.guard, snapshots, n.trans)
 	if err != nil {
 		return nil, fmt.Errorf("start raft: %w", err)
 	}
 	n.watcher = raft.NewObserver(n.observed, false, wanted)
 	n.raft.RegisterObserver(n.watcher)
 	n.done.Go(n.watch)
+	n.done.Go(func() { n.guard.watch(n.quit) })
 	n.done.Go(n.hurry)
 	return n, nil
 }
@@ -158,7 +160,8 @@ func (n *Node) openStores() error {
 	if err := claim(n.cfg.Dir, identity{Cluster: n.cfg.Cluster, Node: n.cfg.ID}); err != nil {
 		return err
 	}
-	n.logs, err = raft.NewLogCache(cachedEntries, store)
+	n.guard = newGuard(store, store, n.cfg.DiskTimeout, n.cfg.Fatal, n.log)
+	n.logs, err = raft.NewLogCache(cachedEntries, n.guard)
 	return err
 }
 
@@ -295,9 +298,6 @@ func (n *Node) release() error {
 	}
 	return err
 }
-
-// A watch that reports a log store that takes no more writes (a full disk) belongs here; see issue 612 for what a leader
-// does with such a follower.
 
 // wait waits for a future of raft, or for ctx. The goroutine ends with the future.
 func wait(ctx context.Context, f raft.Future) error {

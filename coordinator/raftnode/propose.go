@@ -18,17 +18,21 @@ const enqueueWait = 5 * time.Second
 // node has applied it. At most Config.MaxProposals are under way at once. Errors: ErrNotLeader, ErrInvalid, ErrTooLarge,
 // ErrBusy (for all of these nothing was proposed), ErrUnknownOutcome (see there), or ctx's error while it still waited
 // for its turn (nothing was proposed).
-func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Response, error) {
+//
+// The commands in next are proposed behind cmd in the same breath, so that most often one synced write serves all. They are
+// a convenience: one that is invalid or too large is left out, one may be lost that cmd was not, and what came of them is
+// for the state to show. Answer and errors are cmd's.
+func (n *Node) Propose(ctx context.Context, cmd fsm.Command, next ...fsm.Command) (fsm.Response, error) {
 	var none fsm.Response
-	if err := fsm.Validate(cmd); err != nil {
-		return none, fmt.Errorf("propose: %w: %w", ErrInvalid, err)
-	}
-	entry, err := fsm.Encode(cmd)
+	entry, err := n.encode(cmd)
 	if err != nil {
-		return none, fmt.Errorf("propose: %w: %w", ErrInvalid, err)
+		return none, fmt.Errorf("propose: %w", err)
 	}
-	if len(entry) > n.cfg.MaxEntryBytes {
-		return none, fmt.Errorf("propose: %w: %d bytes, at most %d", ErrTooLarge, len(entry), n.cfg.MaxEntryBytes)
+	var behind [][]byte
+	for _, c := range next {
+		if e, err := n.encode(c); err == nil {
+			behind = append(behind, e)
+		}
 	}
 	if n.raft.State() != raft.Leader {
 		return none, fmt.Errorf("propose: %w", ErrNotLeader)
@@ -51,7 +55,15 @@ func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Response, erro
 	go func() {
 		defer func() { n.inflight.Done(); <-n.slots }()
 		f := n.raft.Apply(entry, enqueueWait)
-		if err := f.Error(); err != nil {
+		var after []raft.ApplyFuture
+		for _, e := range behind {
+			after = append(after, n.raft.Apply(e, enqueueWait))
+		}
+		err := f.Error()
+		for _, a := range after {
+			_ = a.Error() // see above
+		}
+		if err != nil {
 			done <- answer{err: err}
 			return
 		}
@@ -68,6 +80,21 @@ func (n *Node) Propose(ctx context.Context, cmd fsm.Command) (fsm.Response, erro
 	case <-n.quit:
 		return none, fmt.Errorf("propose: %w: %w", ErrUnknownOutcome, ErrClosed)
 	}
+}
+
+// encode checks a command and returns its log entry.
+func (n *Node) encode(cmd fsm.Command) ([]byte, error) {
+	if err := fsm.Validate(cmd); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	entry, err := fsm.Encode(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if len(entry) > n.cfg.MaxEntryBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(entry), n.cfg.MaxEntryBytes)
+	}
+	return entry, nil
 }
 
 // enter counts a future that Close has to wait for; false once the node is closing.
