@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"colsum/rpc"
@@ -71,15 +72,19 @@ func (r *reign) keepTime(ctx context.Context) {
 	}
 }
 
-// lookFor ends a work of which no worker sees the file and neither does this node. If this node does see it, workers have
-// some time left to see it too: see scheduler.Config.BlindLimit.
+// lookFor ends a work of which no worker sees the pinned version of the file and neither does this node. If this node does
+// see it, workers have some time left to see it too: see scheduler.Config.BlindLimit.
 func (r *reign) lookFor(ctx context.Context, id rpc.WorkID) {
 	a, ok := r.c.State().Active(string(id))
 	if !ok {
 		return
 	}
-	_, err := within(ctx, planStat, func(ctx context.Context) (storage.Info, error) { return r.c.files.Stat(ctx, a.Path) })
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrForbidden) {
+	info, err := within(ctx, planStat, func(ctx context.Context) (storage.Info, error) { return r.c.files.Stat(ctx, a.Path) })
+	if err == nil && (info.Version != a.Version || info.Size != a.Spec.Size) {
+		err = fmt.Errorf("%s: %w: found version %s of %d bytes, not version %s of %d bytes, and no worker has that one either",
+			a.Path, storage.ErrChanged, info.Version, info.Size, a.Version, a.Spec.Size)
+	}
+	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrForbidden) || errors.Is(err, storage.ErrChanged) {
 		r.mu.Lock()
 		r.sched.Doom(time.Now(), id, planError(err))
 		r.mu.Unlock()

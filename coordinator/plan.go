@@ -24,16 +24,7 @@ const (
 	defaultSlots = 4
 )
 
-// enqueue hands a work that was just accepted to the planner.
-func (r *reign) enqueue(id, path string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.works[id] == nil {
-		r.queue(time.Now(), id, path)
-	}
-}
-
-// queue is enqueue for a work that is not known, with mu held.
+// queue hands a work that is not known to the planner. Call with mu held.
 func (r *reign) queue(now time.Time, id, path string) {
 	r.works[id] = &entry{id: id, path: path}
 	name := laneOf(path)
@@ -171,12 +162,17 @@ func (r *reign) look(ctx context.Context, a *fsm.Active) (*fsm.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		chunk := a.Options.ChunkBytes
-		if chunk == 0 {
-			chunk = csvsum.AutoChunk(info.Size, r.slots())
-		}
-		return &fsm.Plan{ID: a.ID, Time: time.Now().UTC(), Plan: *plan, Version: info.Version, Chunk: chunk}, nil
+		return r.planOf(a.ID, a.Options, info, plan), nil
 	}
+}
+
+// planOf is the command that follows from a file's head.
+func (r *reign) planOf(id string, opt csvsum.Options, info storage.Info, plan *csvsum.Plan) *fsm.Plan {
+	chunk := opt.ChunkBytes
+	if chunk == 0 {
+		chunk = csvsum.AutoChunk(info.Size, r.slots())
+	}
+	return &fsm.Plan{ID: id, Time: time.Now().UTC(), Plan: *plan, Version: info.Version, Chunk: chunk}
 }
 
 // slots is for how many slots a work is split.
@@ -288,6 +284,8 @@ func planError(err error) csvsum.DocError {
 		e.Code = "path_not_allowed"
 	case errors.Is(err, storage.ErrChanged):
 		e.Code = "file_changed"
+	case errors.Is(err, storage.ErrRefused):
+		e.Code = "storage_refused"
 	case errors.Is(err, csvsum.ErrShortHead):
 		e.Code = "record_too_long"
 		e.Message = fmt.Sprintf("the first record does not end within %d bytes", csvsum.HeadBytes+csvsum.RecordLimit)

@@ -104,7 +104,8 @@ const (
 	Returned FailureKind = iota
 	// StorageAway: the storage did not answer. Not the task's fault: it is requeued after a delay.
 	StorageAway
-	// NotHere: this worker cannot see the file (a local path others may have). The task should go elsewhere.
+	// NotHere: this worker cannot see the file, or sees another version of it (a local path of which others may have the
+	// pinned one). The task should go elsewhere.
 	NotHere
 	// Changed: the file is not the pinned version any more. Ends the work: file_changed.
 	Changed

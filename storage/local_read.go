@@ -27,7 +27,7 @@ type localReader struct {
 // check compares a fresh stat with the pin, and remembers it.
 func (r *localReader) check(st *unix.Stat_t) error {
 	if version(st) != r.version || st.Size != r.size {
-		return r.changed()
+		return r.changed("open", st)
 	}
 	r.pinned = *st
 	return nil
@@ -72,7 +72,7 @@ func (r *localReader) read(p []byte) (int, error) {
 	case n == len(p):
 		return n, nil
 	case err == io.EOF: // inside the pinned size, by a file that claims to have it still
-		return 0, r.changed()
+		return 0, r.changed("read", &r.now)
 	default:
 		return 0, &Error{Op: "read", Path: r.path, Off: r.off, N: int64(len(p)), Err: ErrUnavailable, Detail: err.Error()}
 	}
@@ -84,13 +84,15 @@ func (r *localReader) verify() error {
 		return &Error{Op: "read", Path: r.path, Off: r.off, Err: ErrUnavailable, Detail: err.Error()}
 	}
 	if r.now.Size != r.pinned.Size || r.now.Mtim != r.pinned.Mtim || r.now.Ino != r.pinned.Ino {
-		return r.changed()
+		return r.changed("read", &r.now)
 	}
 	return nil
 }
 
-func (r *localReader) changed() error {
-	return &Error{Op: "read", Path: r.path, Err: ErrChanged, Detail: "size, modification time or inode is not what it was"}
+// changed names both versions. Op "open" tells that this reader never saw the pinned one: on another host than the one
+// where the file was pinned it may be a copy, see Info.Version.
+func (r *localReader) changed(op string, found *unix.Stat_t) error {
+	return &Error{Op: op, Path: r.path, Err: ErrChanged, Detail: versions(r.version, r.size, version(found), found.Size)}
 }
 
 func (r *localReader) Close() error {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -172,8 +173,12 @@ func TestLocalChangesInMidRead(t *testing.T) {
 	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("a"), 1000)) {
 		t.Errorf("replaced: %d bytes, %v", len(got), err)
 	}
-	if _, err := s.Open(t.Context(), in, 0, 1000); !errors.Is(err, storage.ErrChanged) {
-		t.Errorf("replaced: open: %v", err)
+	_, err = s.Open(t.Context(), in, 0, 1000)
+	now, statErr := s.Stat(t.Context(), "f.csv")
+	var e *storage.Error
+	if !errors.Is(err, storage.ErrChanged) || !errors.As(err, &e) || e.Op != "open" || statErr != nil ||
+		!strings.Contains(e.Detail, in.Version) || !strings.Contains(e.Detail, now.Version) {
+		t.Errorf("replaced: open: %v; %v", err, statErr)
 	}
 }
 

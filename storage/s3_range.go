@@ -18,6 +18,9 @@ var (
 	errLong  = errors.New("the body is longer than the range")
 )
 
+// nameTime bounds the question that only makes a message better.
+const nameTime = 5 * time.Second
+
 // changedError is a response that shows another version than the pinned one.
 type changedError struct{ what string }
 
@@ -58,12 +61,29 @@ func (s *S3) fetch(ctx context.Context, key string, in Info, off int64, buf []by
 			return &out
 		}
 		if err := s.again(ctx, p, c, e, requests, err); err != nil {
+			if errors.Is(err, ErrChanged) {
+				s.nameVersions(ctx, key, in, err.(*Error))
+			}
 			return err
 		}
 		if n > 0 {
 			s.stats.Resumes.Add(1)
 		}
 	}
+}
+
+// nameVersions asks, once, what has taken the place of the pinned version: a refusal (412, 416) does not say. Only the
+// message depends on the answer.
+func (s *S3) nameVersions(ctx context.Context, key string, in Info, e *Error) {
+	ctx, cancel := context.WithTimeout(ctx, min(nameTime, s.timing.Headers))
+	defer cancel()
+	c := new(call)
+	oi, err := s.core.StatObject(withCall(ctx, c), s.bucket, key, minio.StatObjectOptions{})
+	if err != nil {
+		e.Detail += fmt.Sprintf("; the version wanted is %s of %d bytes", in.Version, in.Size)
+		return
+	}
+	e.Detail = versions(in.Version, in.Size, objectPin(c.header.Get("ETag"), oi.LastModified), oi.Size)
 }
 
 // fetchOnce is one attempt at the rest of a range.
@@ -123,7 +143,7 @@ func checkHeaders(c *call, in Info, off, n int64) error {
 		case etag == "":
 			return errors.New("the response has no ETag")
 		case objectPin(etag, time.Time{}) != want:
-			return changedError{fmt.Sprintf("its ETag is now %s, was %s", oneLine(etag), want)}
+			return changedError{fmt.Sprintf("found version %s, not version %s of %d bytes", oneLine(objectPin(etag, time.Time{})), want, in.Size)}
 		}
 	} else {
 		modified, err := http.ParseTime(h.Get("Last-Modified"))
@@ -131,7 +151,7 @@ func checkHeaders(c *call, in Info, off, n int64) error {
 			return errors.New("the response has neither an ETag nor a Last-Modified")
 		}
 		if pin := objectPin("", modified); pin != in.Version {
-			return changedError{fmt.Sprintf("it is now %s, was %s", pin, in.Version)}
+			return changedError{fmt.Sprintf("found version %s, not version %s of %d bytes", pin, in.Version, in.Size)}
 		}
 	}
 	if c.status == http.StatusOK {
@@ -150,7 +170,7 @@ func checkHeaders(c *call, in Info, off, n int64) error {
 		return fmt.Errorf("the response has no valid Content-Range: %q", oneLine(cr))
 	}
 	if _, hasETag := pinnedETag(in); total != strconv.FormatInt(in.Size, 10) && !hasETag {
-		return changedError{fmt.Sprintf("its size is now %s, was %d", oneLine(total), in.Size)}
+		return changedError{fmt.Sprintf("found version %s of %s bytes, not of %d bytes", in.Version, oneLine(total), in.Size)}
 	}
 	if want := fmt.Sprintf("bytes %d-%d/%d", off, off+n-1, in.Size); cr != want {
 		return fmt.Errorf("the response has Content-Range %q, not %q", oneLine(cr), want)

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -31,9 +32,15 @@ type Info struct {
 	// Path is what schedule_work takes.
 	Path string
 	Size int64
-	// Version is the pin: an ETag with its quotes, or for a local file its inode and mtime. Opaque to all but its store.
+	// Version is the pin: an ETag with its quotes, or for a local file its inode and mtime. Opaque to all but its store. A
+	// copy of a local file on another host has another inode, and so another version: nobody can tell that it is the same.
 	Version string
 	ModTime time.Time
+}
+
+// versions tells a person which version was wanted and which was found.
+func versions(pinned string, size int64, found string, foundSize int64) string {
+	return fmt.Sprintf("found version %s of %d bytes, not version %s of %d bytes", oneLine(found), foundSize, oneLine(pinned), size)
 }
 
 // Page is one page of a listing. Next is the After of the following page, "" on the last.

@@ -30,7 +30,9 @@ const maxMessage = 1000
 // failureOf says whose fault an error of running a task is.
 //
 // An absent or forbidden file is certain for all when S3 says so. When a disk says so it holds for this host alone, and
-// so it does when no *storage.Error tells which of the two spoke: the leader then tries other workers first.
+// so it does when no *storage.Error tells which of the two spoke: the leader then tries other workers first. The same goes
+// for a local file that is another version already when it is opened: it may be this host's own copy, which has another
+// inode. Once the pinned version was open here, a change is a change of the very file.
 func failureOf(err error) rpc.Failure {
 	f := rpc.Failure{Kind: rpc.Broke, Code: "internal", Message: err.Error()}
 	var broken *panicError
@@ -40,7 +42,7 @@ func failureOf(err error) rpc.Failure {
 	case errors.As(err, &broken):
 		f.Code = "worker_panic"
 	case errors.Is(err, storage.ErrChanged):
-		f.Kind, f.Code = rpc.Changed, "file_changed"
+		f.Kind, f.Code = changed(err), "file_changed"
 	case errors.Is(err, storage.ErrUnavailable):
 		f.Kind, f.Code = rpc.StorageAway, "storage_unavailable"
 	case errors.Is(err, storage.ErrNotFound):
@@ -57,6 +59,14 @@ func failureOf(err error) rpc.Failure {
 		f.Message = strings.ToValidUTF8(f.Message[:maxMessage], "") + "..."
 	}
 	return f
+}
+
+func changed(err error) rpc.FailureKind {
+	var e *storage.Error
+	if errors.As(err, &e) && e.Op == "open" && !strings.HasPrefix(e.Path, "s3://") {
+		return rpc.NotHere
+	}
+	return rpc.Changed
 }
 
 func absent(err error) rpc.FailureKind {

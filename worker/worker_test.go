@@ -126,6 +126,7 @@ func TestFailuresSayWhoseFaultItIs(t *testing.T) {
 		{"absent somewhere", fmt.Errorf("open: %w", storage.ErrNotFound), rpc.NotHere, "file_not_found"},
 		{"changed", onS3(storage.ErrChanged), rpc.Changed, "file_changed"},
 		{"changed on disk", onDisk(storage.ErrChanged), rpc.Changed, "file_changed"},
+		{"another version on disk from the start", &storage.Error{Op: "open", Path: "data.csv", Err: storage.ErrChanged}, rpc.NotHere, "file_changed"},
 		{"store not set up", onS3(storage.ErrBadPath), rpc.NotHere, "bad_path"},
 		{"folder", onDisk(storage.ErrIsDir), rpc.NotHere, "bad_path"},
 		{"refused", onS3(storage.ErrRefused), rpc.NotHere, "storage_refused"},

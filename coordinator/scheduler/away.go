@@ -64,26 +64,32 @@ func (s *Scheduler) AwaySince(id rpc.WorkID) (since time.Time, ok bool) {
 	return w.away.since, true
 }
 
+// blindness is why a worker cannot see a file, and when it is tried again.
+type blindness struct {
+	retry time.Time
+	why   string
+}
+
 // cannotSee records that a worker cannot see the work's file.
-func (s *Scheduler) cannotSee(now time.Time, w *work, id rpc.WorkerID) {
+func (s *Scheduler) cannotSee(now time.Time, w *work, id rpc.WorkerID, why string) {
 	s.blinds[w] = struct{}{}
 	if w.blind == nil {
-		w.blind = make(map[rpc.WorkerID]time.Time)
+		w.blind = make(map[rpc.WorkerID]blindness)
 	}
-	w.blind[id] = now.Add(blindRetry)
+	w.blind[id] = blindness{now.Add(blindRetry), why}
 }
 
 // sees reports whether a worker may be given tasks of a work. One that could not see the file gets one task at times, in
 // case it can now.
 func (s *Scheduler) sees(now time.Time, w *work, k *worker) bool {
-	retry, blind := w.blind[k.info.ID]
+	b, blind := w.blind[k.info.ID]
 	if !blind {
 		return true
 	}
-	if now.Before(retry) {
+	if now.Before(b.retry) {
 		return false
 	}
-	s.cannotSee(now, w, k.info.ID)
+	s.cannotSee(now, w, k.info.ID, b.why)
 	s.at(now.Add(blindRetry), w, noTask)
 	return true
 }
@@ -113,8 +119,8 @@ func (s *Scheduler) checkBlind(now time.Time) {
 		if now.Sub(w.unseen) >= s.cfg.BlindLimit {
 			s.Doom(now, w.ID, csvsum.DocError{
 				Code: "file_not_found",
-				Message: fmt.Sprintf("no worker has been able to see the file for %v; asked: %s",
-					s.cfg.BlindLimit, strings.Join(s.blindHosts(w), ", ")),
+				Message: fmt.Sprintf("no worker has been able to see the file, in the version that was planned, for %v: %s",
+					s.cfg.BlindLimit, strings.Join(s.blindHosts(w), "; ")),
 			})
 		}
 	}
@@ -142,8 +148,12 @@ func (s *Scheduler) allBlind(w *work) bool {
 
 func (s *Scheduler) blindHosts(w *work) []string {
 	var hosts []string
-	for id := range w.blind {
-		hosts = append(hosts, fmt.Sprintf("%s on %s", id, s.workers[id].info.Host))
+	for id, b := range w.blind {
+		host := fmt.Sprintf("%s on %s", id, s.workers[id].info.Host)
+		if b.why != "" {
+			host += " says: " + b.why
+		}
+		hosts = append(hosts, host)
 	}
 	slices.Sort(hosts)
 	return hosts

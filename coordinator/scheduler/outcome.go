@@ -102,7 +102,7 @@ func (s *Scheduler) Fail(now time.Time, who rpc.Worker, ref rpc.TaskRef, kind rp
 		w.away.failed(now, probe)
 		s.at(w.away.probeAt, w, noTask)
 	case rpc.NotHere:
-		s.cannotSee(now, w, who.ID)
+		s.cannotSee(now, w, who.ID, message)
 		s.at(now.Add(blindRetry), w, noTask)
 	}
 	if bare {

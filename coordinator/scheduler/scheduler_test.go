@@ -394,7 +394,7 @@ func TestFileThatNobodySees(t *testing.T) {
 	}
 	b.pass(2*time.Second, k, l)
 	d := b.s.TakeDoomed()
-	if len(d) != 1 || d[0].Error.Code != "file_not_found" || !strings.Contains(d[0].Error.Message, "k on host-k, l on host-l") {
+	if len(d) != 1 || d[0].Error.Code != "file_not_found" || !strings.Contains(d[0].Error.Message, "k on host-k says: said so; l on host-l says: said so") {
 		t.Fatalf("doomed %+v", d)
 	}
 }

@@ -47,7 +47,7 @@ type work struct {
 	byAge  []*lease // oldest first, with released ones among them; the candidates for backups
 
 	away   away
-	blind  map[rpc.WorkerID]time.Time // workers that could not see the file -> when each is tried again
+	blind  map[rpc.WorkerID]blindness // workers that could not see the file
 	unseen time.Time                  // since when every live worker is in blind; zero: at least one is not
 
 	durations samples

@@ -17,7 +17,7 @@ type Fault struct {
 	Hits int
 	// Want is the error that the read ends in, nil when it must end right.
 	Want error
-	// Once: the error must come after a single request.
+	// Once: the error must come after a single request for the range.
 	Once bool
 	// Spoil answers a ranged GET.
 	Spoil func(p *Proxy, w http.ResponseWriter, r *http.Request)
