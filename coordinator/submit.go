@@ -43,7 +43,8 @@ func (c *Coordinator) Submit(ctx context.Context, req SubmitRequest) (id string,
 	if _, self := c.node.Leader(); !self {
 		return "", notLeader()
 	}
-	if err := c.lookFor(ctx, req.Path); err != nil {
+	info, found, err := c.lookFor(ctx, req.Path)
+	if err != nil {
 		return "", err
 	}
 	cmd := &fsm.Submit{
@@ -57,21 +58,43 @@ func (c *Coordinator) Submit(ctx context.Context, req SubmitRequest) (id string,
 		return "", problem.New(problem.Internal, "make an id: %w", err)
 	}
 	cmd.ID = uid.String()
-	resp, err := c.node.Propose(ctx, cmd)
+	var next []fsm.Command
+	if r := c.reign.Load(); r != nil && found {
+		next = r.planNow(ctx, cmd, info)
+	}
+	resp, err := c.node.Propose(ctx, cmd, next...)
 	if err != nil {
 		return "", asProblem(ctx, err)
 	}
 	switch resp.Outcome {
 	case fsm.OK:
 	case fsm.Conflict:
-		return "", problem.New(problem.KeyConflict, "Idempotency-Key: it was used with another request before")
+		return "", keyConflict()
 	case fsm.QueueFull:
 		return "", problem.New(problem.TooManyWorks, "%d works are queued or running, and no more are taken", c.cfg.MaxActive)
 	default:
 		return "", problem.New(problem.Internal, "submit: unexpected outcome %d", resp.Outcome)
 	}
 	if r := c.reign.Load(); r != nil && resp.ID == cmd.ID {
-		r.enqueue(resp.ID, req.Path)
+		r.adopt(resp.ID, false)
+	}
+	return resp.ID, nil
+}
+
+// submitted answers a request whose file is of no use (why): its key may be that of a work whose file has gone since.
+func (c *Coordinator) submitted(ctx context.Context, cmd *fsm.Submit, why error) (id string, err error) {
+	if cmd.Key == "" {
+		return "", why
+	}
+	if err := c.ReadBarrier(ctx); err != nil {
+		return "", err
+	}
+	resp, known := c.State().Key(cmd.Key, cmd.Hash)
+	switch {
+	case !known:
+		return "", why
+	case resp.Outcome == fsm.Conflict:
+		return "", keyConflict()
 	}
 	return resp.ID, nil
 }
@@ -95,21 +118,23 @@ func (c *Coordinator) check(req SubmitRequest) error {
 	return nil
 }
 
-// lookFor returns why the file is certainly of no use; nil if it is there or if the storage does not say.
-func (c *Coordinator) lookFor(ctx context.Context, path string) error {
+// lookFor returns why the file is certainly of no use. Without an error, found says whether the storage has shown it.
+func (c *Coordinator) lookFor(ctx context.Context, path string) (info storage.Info, found bool, err error) {
 	if r := c.reign.Load(); r != nil && r.away(path) {
-		return nil // it would only cost the user two seconds
+		return info, false, nil // it would only cost the user two seconds
 	}
-	_, err := within(ctx, submitStat, func(ctx context.Context) (storage.Info, error) { return c.files.Stat(ctx, path) })
+	info, err = within(ctx, submitStat, func(ctx context.Context) (storage.Info, error) { return c.files.Stat(ctx, path) })
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return problem.New(problem.FileNotFound, "filepath: %w", err)
+		err = problem.New(problem.FileNotFound, "filepath: %w", err)
 	case errors.Is(err, storage.ErrForbidden):
-		return problem.New(problem.Forbidden, "filepath: %w", err)
+		err = problem.New(problem.Forbidden, "filepath: %w", err)
 	case errors.Is(err, storage.ErrIsDir), errors.Is(err, storage.ErrBadPath):
-		return problem.New(problem.BadRequest, "filepath: %w", err)
+		err = problem.New(problem.BadRequest, "filepath: %w", err)
+	default:
+		return info, err == nil, nil
 	}
-	return nil
+	return info, false, err
 }
 
 // requestHash tells whether two requests under one key are the same.
@@ -173,6 +198,10 @@ func (c *Coordinator) forget(ctx context.Context, before time.Time, limit int) (
 			return removed, nil
 		}
 	}
+}
+
+func keyConflict() error {
+	return problem.New(problem.KeyConflict, "Idempotency-Key: it was used with another request before")
 }
 
 func notLeader() error {
