@@ -9,6 +9,8 @@
 //	                                              ^                    |
 //	                                        fsm.Complete <- committer <-  Complete
 //
+// A file whose storage answers at once is planned within Submit, which spares it the queue and a commit of its own.
+//
 // It implements rpc.Service for workers; package api puts HTTP in front of Submit, Cancel, Clean and the views.
 package coordinator
 
@@ -27,8 +29,9 @@ import (
 type Node interface {
 	// ID is the node's id in the cluster.
 	ID() string
-	// Propose commits a command and returns the state's answer; errors as raftnode.Node.Propose's.
-	Propose(ctx context.Context, cmd fsm.Command) (fsm.Response, error)
+	// Propose commits a command and returns the state's answer; next are commands to commit right behind it if that goes.
+	// Details and errors as raftnode.Node.Propose's.
+	Propose(ctx context.Context, cmd fsm.Command, next ...fsm.Command) (fsm.Response, error)
 	// ReadBarrier returns once State shows all that was committed before the call. Leader only.
 	ReadBarrier(ctx context.Context) error
 	// Leader returns the leader's id, "" while nobody knows, and whether it is this node.

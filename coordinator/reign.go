@@ -30,11 +30,13 @@ type reign struct {
 	offers  chan *offer   // to the committer
 	wake    chan struct{} // to the clock, capacity 1: something changed that may shorten its wait
 	planned chan struct{} // to the planner, capacity 1: likewise
+	heads   chan struct{} // holds a token for each head that Submit reads
 
 	mu      sync.Mutex
 	sched   *scheduler.Scheduler // mu
 	works   map[string]*entry    // mu; every queued or running work
 	lanes   map[string]*lane     // mu; the planner's queues
+	tardy   map[string]time.Time // mu; by lane: until when Submit does not plan
 	waiters []*waiter            // mu; Lease calls that wait, oldest first
 	missing []rpc.WorkID         // mu; works whose file no worker sees, for the clock to have looked at
 }
@@ -62,12 +64,14 @@ func (c *Coordinator) lead(ctx context.Context) error {
 		offers:  make(chan *offer),
 		wake:    make(chan struct{}, 1),
 		planned: make(chan struct{}, 1),
+		heads:   make(chan struct{}, planNowParallel),
 		sched: scheduler.New(scheduler.Config{
 			Heartbeat: c.cfg.Heartbeat, TTL: c.cfg.LeaseTTL,
 			FirstToken: rpc.LeaseToken(rand.Uint64()>>1 | 1),
 		}),
 		works: make(map[string]*entry),
 		lanes: make(map[string]*lane),
+		tardy: make(map[string]time.Time),
 	}
 	// From here on Submit tells the reign of each new work, so that none can be missed between the state as the
 	// following lines read it and what comes after.
