@@ -21,7 +21,7 @@ type GenerateCmd struct {
 	Out     string `default:"-" placeholder:"PATH" help:"A file on this machine, s3://bucket/key, or - for the standard output (default -)."`
 	Seed    uint64 `default:"1" placeholder:"S" help:"Equal seeds give equal files (default 1)."`
 
-	S3Flags `prefix:"s3-"`
+	AccessFlags
 }
 
 // maxColumns bounds --columns: a record of so many cells is 1.9 MB, well below the record limit.

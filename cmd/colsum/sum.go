@@ -23,7 +23,7 @@ type SumCmd struct {
 	JSON    bool     `help:"Print the result document of each file as one line of JSON, indented for a single file."`
 
 	OptionFlags
-	S3Flags `prefix:"s3-"`
+	AccessFlags
 }
 
 func (*SumCmd) Help() string {
@@ -113,7 +113,7 @@ func (c *SumCmd) sum(ctx context.Context, path string, opt csvsum.Options) *csvs
 
 // fill does the work of sum.
 func (c *SumCmd) fill(ctx context.Context, doc *csvsum.Document, opt csvsum.Options) error {
-	files, name, err := openStore(doc.Filepath, &c.S3Flags)
+	files, name, err := openStore(doc.Filepath, &c.AccessFlags)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,9 @@ func TestUsageErrors(t *testing.T) {
 		{args: []string{"serve", "--workers=-1"}, want: []string{"--workers", "at least 0"}},
 		{args: []string{"serve", "--log-format=xml"}, want: []string{"--log-format", "xml"}},
 		{args: []string{"worker", "--coordinator=host"}, want: []string{"--coordinator", "host:port"}},
+		{args: []string{"worker", "--s3-credentials=chain"}, want: []string{"--s3-credentials", "static", "chain"}},
+		{args: []string{"sum", file, "--storage-patience=0s"}, want: []string{"--storage-patience", "1s to 24h", "0s"}},
+		{args: []string{"worker"}, env: []string{"COLSUM_STORAGE_PATIENCE=long"}, want: []string{"--storage-patience", "long"}},
 		{args: []string{"worker", "--slots=-1"}, want: []string{"--slots", "at least 1"}},
 	} {
 		t.Run(strings.Join(append(tt.env, tt.args...), " "), func(t *testing.T) {
