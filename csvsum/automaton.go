@@ -91,14 +91,14 @@ func makeTable(nl Newline) table {
 type automaton struct {
 	table   *table
 	classes [256]class
-	keep    [256]uint8 // bit 0: a delimiter or newline, bit 1: a newline
-	newline byte       // '\n' or '\r'
+	newline byte // '\n' or '\r'
 	delim   byte
 	quote   byte // 0 for none
 	comment byte // 0 for none
-	pad     byte // none of delim, newline and quote
+	pad     byte // none of delim, newline, quote and comment
 	quotes  bool // the last piece that a vector kernel indexed held quotes
 	tail    [64]byte
+	masks   [maskBlocks]masks
 }
 
 func newAutomaton(d *Dialect) *automaton {
@@ -106,7 +106,7 @@ func newAutomaton(d *Dialect) *automaton {
 	if d.Newline == NewlineCR {
 		a.newline = '\r'
 	}
-	for a.pad == a.delim || a.pad == a.newline || a.pad == a.quote {
+	for a.pad == a.delim || a.pad == a.newline || a.pad == a.quote || a.pad == a.comment {
 		a.pad++
 	}
 	if d.Quote != 0 {
@@ -118,8 +118,6 @@ func newAutomaton(d *Dialect) *automaton {
 	a.classes['\n'] = lf
 	a.classes['\r'] = cr
 	a.classes[d.Delimiter] = delim
-	a.keep[d.Delimiter] = 1
-	a.keep[a.newline] = 3
 	return a
 }
 

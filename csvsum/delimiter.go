@@ -82,7 +82,7 @@ func oneColumn(sample []byte, d *Dialect) bool {
 func eachRecord(sample []byte, d *Dialect, fn func(raw []byte, fields int, complete bool) bool) {
 	a := newAutomaton(d)
 	const block = 16 << 10
-	buf := make([]uint32, 0, block)
+	buf := make([]uint32, 0, block+indexSlack)
 	s := RecordStart
 	begin, fields, skip := 0, 1, false
 	for at := 0; at < len(sample); at += block {

@@ -273,6 +273,71 @@ qmore4:
 	ADDQ p+0(FP), SI
 	JMP qnext
 
+// func findMasksAVX2(p *byte, blocks int, chars uint32, out *masks)
+//
+// For each of blocks 64-byte blocks at p, write masks to out of where the delimiter (chars bits 0-7) or the newline (8-15),
+// the newline alone, the quote (16-23) and the comment byte (24-31) stand. See masks.
+TEXT ·findMasksAVX2(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL chars+16(FP), AX
+	MOVQ out+24(FP), DI
+	VMOVD AX, X15
+	VPBROADCASTB X15, Y15 // delimiter
+	SHRL $8, AX
+	VMOVD AX, X14
+	VPBROADCASTB X14, Y14 // newline
+	SHRL $8, AX
+	VMOVD AX, X13
+	VPBROADCASTB X13, Y13 // quote
+	SHRL $8, AX
+	VMOVD AX, X12
+	VPBROADCASTB X12, Y12 // comment
+	TESTQ CX, CX
+	JZ mdone
+
+mloop:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPCMPEQB Y14, Y0, Y2
+	VPCMPEQB Y14, Y1, Y3
+	VPCMPEQB Y15, Y0, Y4
+	VPCMPEQB Y15, Y1, Y5
+	VPOR Y2, Y4, Y4
+	VPOR Y3, Y5, Y5
+	VPMOVMSKB Y4, AX
+	VPMOVMSKB Y5, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	MOVQ AX, 0(DI)
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y3, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	MOVQ AX, 8(DI)
+	VPCMPEQB Y13, Y0, Y2
+	VPCMPEQB Y13, Y1, Y3
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y3, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	MOVQ AX, 16(DI)
+	VPCMPEQB Y12, Y0, Y2
+	VPCMPEQB Y12, Y1, Y3
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y3, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	MOVQ AX, 24(DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ mloop
+
+mdone:
+	VZEROUPPER
+	RET
+
 // func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
 //
 // As flattenAVX2, by compressing an iota (VBMI2). Up to 15 words behind the last position are overwritten.

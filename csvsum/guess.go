@@ -78,8 +78,9 @@ func (t *tracks) advance(a *automaton, k *kernel, scratch []uint32, src []byte, 
 		ends[s] = Unknown
 	}
 	ends[from] = to
-	// Without comments, two states differ only in being within quotes or not, unless the first byte is a quote.
-	known := k.both && a.newline == '\n' && src[0] != a.quote
+	// Without comments, two states differ only in being within quotes or not, unless the first byte is a quote, or the LF of
+	// a CRLF.
+	known := k.both && src[0] != a.quote && (a.newline == '\n' || src[0] != '\n')
 	for s, now := range t.now {
 		if now == Unknown {
 			continue

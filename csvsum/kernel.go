@@ -9,8 +9,8 @@ import (
 // kernel is one implementation of the hot loops. All of them answer alike; the automaton is the specification.
 type kernel struct {
 	name string
-	// index finds the ends of fields and records in src, entered in state s: see automaton.run. dst must have room for
-	// len(src) + indexSlack more. other is the state after src for who entered it with the opposite parity of quotes: in
+	// index finds the ends of fields and records in src, entered in state s: see automaton.run. dst must have room
+	// for len(src) + indexSlack more. other is the state after src for who entered it with the opposite parity of quotes: in
 	// Quoted if s is another state, outside quotes if s is Quoted; Unknown where that cannot be told cheaply, and always
 	// unless both is set.
 	index func(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State)
@@ -26,7 +26,7 @@ const indexSlack = 64
 
 // kernels lists what this machine can run, the portable one first and the one of choice last.
 var kernels = []*kernel{
-	{name: "portable", index: indexPortable, cells: cellsPortable},
+	{name: "portable", index: indexPortable, both: true, cells: cellsPortable},
 }
 
 var chosen = sync.OnceValues(func() (*kernel, error) {

@@ -44,7 +44,7 @@ func (l *lanes) add(buf []byte, from, to int, point byte) bool {
 	}
 	word := binary.LittleEndian.Uint64(buf[from:])
 	// The number of digits before the decimal sign, or before the end.
-	n := bits.TrailingZeros64(equal(word, uint64(point)*each)) >> 3
+	n := bits.TrailingZeros64(^differ(word, uint64(point)*each)&high) >> 3
 	decimals := to - from - n - 1
 	if decimals <= 0 {
 		// An integer, unless it ends with the decimal sign.

@@ -3,187 +3,173 @@ package csvsum
 import (
 	"bytes"
 	"encoding/binary"
-	"math/bits"
 )
 
-// The portable kernel goes through 64 bytes at a time as eight words, a byte in each of eight lanes (SWAR), and makes masks
-// with a bit for each byte.
+// The portable kernel takes eight bytes at a time as a word, a byte in each of eight lanes (SWAR), and makes masks of 64.
 
 const (
-	each    = 0x0101010101010101 // one in every lane
-	high    = each << 7          // the top bit of every lane
-	low     = each * 0x7f
-	collect = 0x0102040810204080 // times lanes of 0 or 1, the top byte has a bit for each lane
+	each = 0x0101010101010101 // one in every lane
+	high = each << 7          // the top bit of every lane
+	low  = each * 0x7f
 )
 
 // ceiling is above all bytes that structure a file in the usual dialects, "\n", "\r", tab, `"`, "'" and ",", and below all
 // that numbers consist of, save "+".
 const ceiling = '-'
 
-// indexPortable answers as automaton.run does.
+// indexPortable is kernel.index.
 func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
-	out, records, end = a.index(dst, src, base, s)
-	return out, records, end, Unknown
-}
-
-func (a *automaton) index(dst []uint32, src []byte, base uint32, s State) ([]uint32, int, State) {
-	if a.newline != '\n' || a.comment != 0 || len(src) == 0 {
-		return a.run(dst, src, base, s)
+	if !a.masked(src) {
+		out, records, end = a.run(dst, src, base, s)
+		return out, records, end, Unknown
 	}
-	if a.quote == 0 || bytes.IndexByte(src, a.quote) < 0 {
+	if s != Comment && (a.comment == 0 || bytes.IndexByte(src, a.comment) < 0) && (a.quote == 0 || bytes.IndexByte(src, a.quote) < 0) {
+		outside := a.outside(src)
 		if s == Quoted {
-			return dst, 0, s
+			return dst, 0, Quoted, outside
 		}
-		if s != Comment {
-			return a.plain(dst, src, base)
-		}
+		out, records = a.plain(dst, src, base)
+		return out, records, outside, Quoted
 	}
-	if s == Comment {
-		return a.run(dst, src, base, s)
-	}
-	return a.quoted(dst, src, base, s)
+	return a.resolve(masksPortable, dst, src, base, s)
 }
 
-// plain takes src without quotes, from a state outside quotes.
-func (a *automaton) plain(dst []uint32, src []byte, base uint32) ([]uint32, int, State) {
+// masked reports whether masks tell all about src. They do not know that an LF after a CR belongs to it, which only matters
+// in files that have a CR and no LF in their first MiB.
+func (a *automaton) masked(src []byte) bool {
+	return len(src) > 0 && (a.newline == '\n' || bytes.IndexByte(src, '\n') < 0)
+}
+
+// outside returns the state after src, which is not empty, for who leaves it outside quotes and comments.
+func (a *automaton) outside(src []byte) State {
+	if c := src[len(src)-1]; c != a.quote || a.quote == 0 {
+		return a.table[Unquoted][a.classes[c]].next
+	}
+	return QuoteInQuoted
+}
+
+// plain takes src without quotes and comments, from a state outside quotes.
+func (a *automaton) plain(dst []uint32, src []byte, base uint32) (out []uint32, records int) {
 	n := len(dst)
-	found := a.candidates(dst[n:n+len(src)], src, base)
-	// Among the candidates are bytes such as spaces and CRs: keep the delimiters and newlines.
-	w, records := 0, 0
-	for _, p := range found {
-		c := src[p-base]
-		found[w] = p
-		w += int(a.keep[c] & 1)
-		records += int(a.keep[c] >> 1)
+	records = bytes.Count(src, []byte{a.newline})
+	ends := records + bytes.Count(src, []byte{a.delim})
+	if a.delim < ceiling && a.newline < ceiling {
+		// Most often nothing else is below ceiling. Whether that is so, the numbers tell.
+		if found := below(dst[n:n+len(src)+indexSlack], src, base); found == ends {
+			return dst[:n+ends], records
+		}
 	}
-	last := a.table[Unquoted][a.classes[src[len(src)-1]]].next
-	return dst[:n+w], records, last
+	n += exactly(dst[n:n+len(src)+indexSlack], src, base, a.delim, a.newline)
+	return dst[:n], records
 }
 
-// candidates writes the position of every byte below ceiling and of every delimiter to dst, which is as long as src.
-func (a *automaton) candidates(dst []uint32, src []byte, base uint32) []uint32 {
+// below writes the position of every byte of src below ceiling to dst, which is indexSlack longer than src, and returns how
+// many there are; save that a byte above 0x7f may count as below, too.
+func below(dst []uint32, src []byte, base uint32) int {
 	n := 0
-	at := 0
-	// The loop writes four positions at a time and keeps as many as there are.
-	for ; len(src)-at >= 64 && len(dst)-n >= 64+4; at += 64 {
-		var mask uint64
-		block := src[at : at+64 : at+64]
-		if a.delim < ceiling {
-			for i := 0; i < 8; i++ {
-				mask |= below(binary.LittleEndian.Uint64(block[8*i:])) >> 7 * collect >> 56 << (8 * i)
-			}
-		} else {
-			delims := uint64(a.delim) * each
-			for i := 0; i < 8; i++ {
-				x := binary.LittleEndian.Uint64(block[8*i:])
-				mask |= (below(x) | equal(x, delims)) >> 7 * collect >> 56 << (8 * i)
-			}
-		}
-		count := bits.OnesCount64(mask)
-		first := base + uint32(at)
-		for k := 0; k < count; k += 4 {
-			out := dst[n+k : n+k+4 : n+k+4]
-			out[0] = first + uint32(bits.TrailingZeros64(mask))
-			mask &= mask - 1
-			out[1] = first + uint32(bits.TrailingZeros64(mask))
-			mask &= mask - 1
-			out[2] = first + uint32(bits.TrailingZeros64(mask))
-			mask &= mask - 1
-			out[3] = first + uint32(bits.TrailingZeros64(mask))
-			mask &= mask - 1
-		}
-		n += count
+	whole := len(src) &^ 63
+	for at := 0; at < whole; at += 64 {
+		b := (*[64]byte)(src[at:])
+		m := over(b[0:8]) >> 7
+		m |= over(b[8:16]) >> 6
+		m |= over(b[16:24]) >> 5
+		m |= over(b[24:32]) >> 4
+		m |= over(b[32:40]) >> 3
+		m |= over(b[40:48]) >> 2
+		m |= over(b[48:56]) >> 1
+		m |= over(b[56:64])
+		n = flatten(dst, n, ^transpose(m), base+uint32(at))
 	}
-	for ; at < len(src); at++ {
-		if c := src[at]; c < ceiling || c == a.delim {
+	for at := whole; at < len(src); at++ {
+		if src[at] < ceiling {
 			dst[n] = base + uint32(at)
 			n++
 		}
 	}
-	return dst[:n]
+	return n
 }
 
-// below sets the top bit of each lane that is less than ceiling.
-func below(x uint64) uint64 {
-	return ^(((x | high) - ceiling*each) | x) & high
-}
+// over sets the top bit of each lane that is not below ceiling; above 0x7f of some.
+func over(b []byte) uint64 { return (binary.LittleEndian.Uint64(b) | high - ceiling*each) & high }
 
-// equal sets the top bit of each lane in which x and y agree. No lane disturbs another.
-func equal(x, y uint64) uint64 {
-	x ^= y
-	return ^(((x & low) + low) | x) & high
-}
-
-// quoted takes src with quotes. As long as every opening quote stands where a field begins or doubles a closing one, whether
-// a byte is within quotes is the parity of the quotes before it (RFC 4180). 64 bytes for which that does not hold go to the
-// automaton.
-func (a *automaton) quoted(dst []uint32, src []byte, base uint32, s State) ([]uint32, int, State) {
-	n := len(dst)
-	dst = dst[:n+len(src)]
-	records := 0
-	at := 0
-	delims, newlines, quotes := uint64(a.delim)*each, uint64('\n')*each, uint64(a.quote)*each
-	for ; len(src)-at >= 64; at += 64 {
-		block := src[at : at+64 : at+64]
-		var ends, lines, q uint64
-		for i := 0; i < 8; i++ {
-			x := binary.LittleEndian.Uint64(block[8*i:])
-			nl := equal(x, newlines)
-			lines |= nl >> 7 * collect >> 56 << (8 * i)
-			ends |= (nl | equal(x, delims)) >> 7 * collect >> 56 << (8 * i)
-			q |= equal(x, quotes) >> 7 * collect >> 56 << (8 * i)
-		}
-		inside := prefixXor(q)
-		if s == Quoted {
-			inside = ^inside
-		}
-		opening := q & inside
-		ends &^= inside
-		lines &^= inside
-		// The bytes after which a quote opens a field, or goes on with it.
-		before := (ends | q&^inside) << 1
-		if s != Unquoted && s != Quoted {
-			before |= 1
-		}
-		if opening&^before != 0 {
-			for _, c := range block {
-				st := a.table[s][a.classes[c]]
-				s = st.next
-				if st.mark != nothing {
-					dst[n] = base + uint32(at)
-					n++
-					records += int(st.mark >> 1)
-				}
-				at++
-			}
-			at -= 64
-			continue
-		}
-		records += bits.OnesCount64(lines)
-		first := base + uint32(at)
-		for m := ends; m != 0; m &= m - 1 {
-			dst[n] = first + uint32(bits.TrailingZeros64(m))
+// exactly writes the position of every byte of src that is c or d to dst, which is indexSlack longer than src, and returns
+// how many there are.
+func exactly(dst []uint32, src []byte, base uint32, c, d byte) int {
+	cs, ds := uint64(c)*each, uint64(d)*each
+	n := 0
+	whole := len(src) &^ 63
+	for at := 0; at < whole; at += 64 {
+		b := (*[64]byte)(src[at:])
+		m := neither(b[0:8], cs, ds) >> 7
+		m |= neither(b[8:16], cs, ds) >> 6
+		m |= neither(b[16:24], cs, ds) >> 5
+		m |= neither(b[24:32], cs, ds) >> 4
+		m |= neither(b[32:40], cs, ds) >> 3
+		m |= neither(b[40:48], cs, ds) >> 2
+		m |= neither(b[48:56], cs, ds) >> 1
+		m |= neither(b[56:64], cs, ds)
+		n = flatten(dst, n, ^transpose(m), base+uint32(at))
+	}
+	for at := whole; at < len(src); at++ {
+		if src[at] == c || src[at] == d {
+			dst[n] = base + uint32(at)
 			n++
 		}
-		switch {
-		case inside>>63 != 0:
-			s = Quoted
-		case q>>63 != 0:
-			s = QuoteInQuoted
-		default:
-			s = a.table[Unquoted][a.classes[block[63]]].next
-		}
 	}
-	out, more, s := a.run(dst[:n], src[at:], base+uint32(at), s)
-	return out, records + more, s
+	return n
 }
 
-// prefixXor returns the mask whose bit i is the exclusive or of the bits 0 to i of x.
-func prefixXor(x uint64) uint64 {
-	x ^= x << 1
-	x ^= x << 2
-	x ^= x << 4
-	x ^= x << 8
-	x ^= x << 16
-	return x ^ x<<32
+// neither sets the top bit of each lane that is neither that of cs nor that of ds. No lane disturbs another.
+func neither(b []byte, cs, ds uint64) uint64 {
+	x := binary.LittleEndian.Uint64(b)
+	return differ(x, cs) & differ(x, ds) & high
+}
+
+// differ sets the top bit of each lane in which x and y differ; the other bits mean nothing.
+func differ(x, y uint64) uint64 {
+	x ^= y
+	return x&low + low | x
+}
+
+// transpose takes the top bits of eight words, those of the k-th in bit k of each lane, to a mask of 64: bit 8k + i is bit k
+// of lane i.
+func transpose(x uint64) uint64 {
+	t := (x ^ x>>7) & 0x00aa00aa00aa00aa
+	x ^= t ^ t<<7
+	t = (x ^ x>>14) & 0x0000cccc0000cccc
+	x ^= t ^ t<<14
+	t = (x ^ x>>28) & 0x00000000f0f0f0f0
+	return x ^ t ^ t<<28
+}
+
+// masksPortable is a findMasks.
+func masksPortable(a *automaton, src []byte, out *[maskBlocks]masks) {
+	delims, lines, quotes := uint64(a.delim)*each, uint64(a.newline)*each, uint64(a.quote)*each
+	for i := range len(src) / 64 {
+		block := (*[64]byte)(src[64*i:])
+		var d, l, q uint64
+		for k := 0; k < 64; k += 8 {
+			x := binary.LittleEndian.Uint64(block[k:])
+			d = d>>1 | differ(x, delims)&high
+			l = l>>1 | differ(x, lines)&high
+			q = q>>1 | differ(x, quotes)&high
+		}
+		m := &out[i]
+		*m = masks{lines: ^transpose(l), ends: ^transpose(d & l)}
+		if a.quote != 0 {
+			m.quotes = ^transpose(q)
+		}
+		if a.comment != 0 {
+			m.comments = commentMask(block, a.comment)
+		}
+	}
+}
+
+func commentMask(block *[64]byte, comment byte) uint64 {
+	comments := uint64(comment) * each
+	var c uint64
+	for k := 0; k < 64; k += 8 {
+		c = c>>1 | differ(binary.LittleEndian.Uint64(block[k:]), comments)&high
+	}
+	return ^transpose(c)
 }

@@ -34,6 +34,9 @@ func flattenAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (c
 func flattenQuotedAVX2(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
 
 //go:noescape
+func findMasksAVX2(p *byte, blocks int, chars uint32, out *masks)
+
+//go:noescape
 func addCellsAVX2(a *cellRun) (odd int)
 
 //go:noescape
@@ -102,13 +105,16 @@ func (v vector) cells(s *scan, pos []uint32, records, width, n int) int {
 
 // index is kernel.index. Whatever is out of the ordinary is the automaton's.
 func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
-	if len(src) < 64 || a.newline != '\n' || s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
+	if len(src) < 64 || !a.masked(src) {
 		return indexPortable(a, dst, src, base, s)
+	}
+	if s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
+		return a.resolve(masksAVX2, dst, src, base, s)
 	}
 	if !a.quotes {
 		out, records, quotes := v.plain(a, dst, src, base)
 		if quotes == 0 || a.quote == 0 {
-			outside := v.outside(a, src)
+			outside := a.outside(src)
 			if s == Quoted {
 				return dst, 0, Quoted, outside
 			}
@@ -117,7 +123,7 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 	}
 	out, records, p := v.quoted(a, dst, src, base, s)
 	a.quotes = bytes.IndexByte(src, a.quote) >= 0
-	outside := v.outside(a, src)
+	outside := a.outside(src)
 	end, other = outside, Quoted
 	if p.inside != 0 {
 		end, other = Quoted, outside
@@ -128,18 +134,8 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 	if p.bad == 0 {
 		return out, records, end, other
 	}
-	// A quote in the middle of a field. Narrow it down: the automaton is slower by an order of magnitude.
-	const narrow = 512
-	if len(src) <= narrow {
-		out, records, end = a.index(dst, src, base, s)
-		return out, records, end, other
-	}
-	out, records, end = dst, 0, s
-	for from := 0; from < len(src); from += narrow {
-		var n int
-		out, n, end, _ = v.index(a, out, src[from:min(from+narrow, len(src))], base+uint32(from), end)
-		records += n
-	}
+	// A quote in the middle of a field.
+	out, records, end, _ = a.resolve(masksAVX2, dst, src, base, s)
 	return out, records, end, other
 }
 
@@ -151,7 +147,7 @@ func (v vector) plain(a *automaton, dst []uint32, src []byte, base uint32) (out 
 	count, records, quotes := v.flatten(&src[0], whole/64, base, chars, &dst[n])
 	n += count
 	if whole < len(src) {
-		last := v.padded(a, src[whole:])
+		last := a.padded(src[whole:])
 		count, more, q := v.flatten(&last[0], 1, base+uint32(whole), chars, &dst[n])
 		n += count
 		records += more
@@ -174,7 +170,7 @@ func (v vector) quoted(a *automaton, dst []uint32, src []byte, base uint32, s St
 	count, records := v.flattenQuoted(&src[0], whole/64, base, chars, &dst[n], &p)
 	n += count
 	if whole < len(src) {
-		last := v.padded(a, src[whole:])
+		last := a.padded(src[whole:])
 		count, more := v.flattenQuoted(&last[0], 1, base+uint32(whole), chars, &dst[n], &p)
 		n += count
 		records += more
@@ -182,20 +178,15 @@ func (v vector) quoted(a *automaton, dst []uint32, src []byte, base uint32, s St
 	return dst[:n], records, p
 }
 
-// padded returns the last bytes of a piece as a block of 64.
-func (v vector) padded(a *automaton, tail []byte) *[64]byte {
-	n := copy(a.tail[:], tail)
-	for i := n; i < len(a.tail); i++ {
-		a.tail[i] = a.pad
+// masksAVX2 is a findMasks.
+func masksAVX2(a *automaton, src []byte, out *[maskBlocks]masks) {
+	findMasksAVX2(&src[0], len(src)/64, uint32(a.delim)|uint32(a.newline)<<8|uint32(a.quote)<<16|uint32(a.comment)<<24, &out[0])
+	for i := range out[:len(src)/64] {
+		if a.quote == 0 {
+			out[i].quotes = 0
+		}
+		if a.comment == 0 {
+			out[i].comments = 0
+		}
 	}
-	return &a.tail
-}
-
-// outside returns the state after src, which is not empty, for who leaves it outside quotes; in NewlineLF files, without
-// comments, and where quotes stand as in RFC 4180.
-func (v vector) outside(a *automaton, src []byte) State {
-	if c := src[len(src)-1]; c != a.quote || a.quote == 0 {
-		return a.table[Unquoted][a.classes[c]].next
-	}
-	return QuoteInQuoted
 }
