@@ -165,6 +165,8 @@ test('columns by name, and a file that is not there', { timeout: 4 * patience },
 test('watch live progress, cancel', { timeout: 4 * patience }, async () => {
   const { followers } = await roles();
   await view(followers[0], '#/works', async (page) => {
+    const asked = [];
+    page.on('request', (r) => asked.push(new URL(r.url()).pathname.split('/')[2]));
     await working(false); // so that the work cannot be done before it is cancelled
     const id = await schedule(page, 'sub/large.csv', 0.002);
     await pulse(page, 'running');
@@ -176,6 +178,8 @@ test('watch live progress, cancel', { timeout: 4 * patience }, async () => {
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Cancel the work' }).click();
     await pulse(page, 'cancelled');
+    assert.equal(asked.filter((call) => call === 'watch_work').length, 1, 'the stream must hold');
+    assert.equal(asked.filter((call) => call === 'get_result').length, 0, 'events alone must do');
     const doc = await (await fetch(`${nodes[followers[1]]}api/get_result/${id}`)).json();
     assert.equal(doc.status, 'cancelled');
   });

@@ -68,6 +68,11 @@ onPage('works: live progress, speed and time left', '#/works', fill, async (page
   const w = fake.works.find((o) => o.work_id === id(6));
   fake.put({ ...w, progress: { ...w.progress, bytes_done: 5e9 } });
   await until(async () => assert.equal(await bar.getAttribute('aria-valuenow'), '85'));
+  // Without the server's speed the page goes by what it sees.
+  fake.put({ ...w, progress: { ...w.progress, bytes_done: 5.1e9, bytes_per_second: 0 } });
+  await until(async () => assert.match(await row.textContent(), /5\.10 GB of 5\.84 GB/));
+  fake.put({ ...w, progress: { ...w.progress, bytes_done: 5.3e9, bytes_per_second: 0 } });
+  await until(async () => assert.match(await row.textContent(), /5\.30 GB of 5\.84 GB.* [MG]B\/sabout .* left/));
   fake.put(work('newer'));
   await page.locator('.work').filter({ hasText: 'newer' }).waitFor();
   assert.equal(await row.getByRole('link').evaluate((a) => a === document.activeElement), true, 'the focus was lost');
@@ -444,6 +449,10 @@ onPage('the cluster: slots, tasks, throughput', '#/cluster', fill, async (page, 
   await texts(page.locator('.facts dd').first(), ['1.24 GB/s']);
   await texts(page.locator('.facts dd').nth(1), ['5 of 10']);
   await page.getByText('61% of 67.1 MB').waitFor();
+  fake.cluster.workers[1].running = Array.from({ length: 6 }, (_, i) => ({ ...fake.cluster.workers[1].running[0], task: 54 + i }));
+  await page.getByRole('img', { name: '4 of 4 slots at work' }).waitFor();
+  await texts(page.locator('.facts dd').nth(1), ['7 of 10']);
+  await page.getByText('and 2 more tasks at this worker').waitFor();
   fake.cluster.workers[0].running = [];
   fake.cluster.workers[0].bytes_per_second = 0;
   await page.getByRole('img', { name: '0 of 4 slots at work' }).waitFor();

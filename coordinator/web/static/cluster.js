@@ -6,6 +6,9 @@ import { attr, h, keyed, show, text } from './dom.js';
 import { ago, bytes, count, percent, plural, rate, visible } from './format.js';
 
 const minutes = 10;
+
+/** So many tasks of a worker are shown at most. */
+const most = 16;
 const listeners = new Set();
 const samples = []; // {time, value}: bytes a second of all workers, while the page is open
 let latest = null;
@@ -79,7 +82,7 @@ export function clusterView(el, signal) {
     if (!loaded) nodes.replaceChildren();
     loaded = true;
     const all = doc.workers.reduce((n, w) => n + w.slots, 0);
-    const busy = doc.workers.reduce((n, w) => n + w.running.length, 0);
+    const busy = doc.workers.reduce((n, w) => n + atWork(w), 0);
     text(speed, rate(samples.at(-1)?.value ?? 0));
     text(slots, `${count(busy)} of ${count(all)}`);
     text(lead, doc.leader ? visible(doc.leader) : 'none');
@@ -97,6 +100,9 @@ export function clusterView(el, signal) {
   }, signal);
   return 'Cluster';
 }
+
+// atWork is how many slots of a worker are taken. A worker may hold more leases than slots: the next tasks wait at it.
+const atWork = (w) => Math.min(w.slots, w.running.length);
 
 function node() {
   const id = h('b', { class: 'any' });
@@ -124,9 +130,10 @@ function worker() {
   const speed = h('span', { class: 'nowrap' });
   const slots = h('div', { class: 'slots', role: 'img' });
   const running = h('ul', { class: 'leases small' });
+  const rest = h('p', { class: 'small quiet', hidden: true });
   const tasks = keyed(running, (t) => `${t.work_id}/${t.task}`, task);
   return {
-    el: h('li', { class: 'worker' }, h('div', { class: 'worker-head' }, h('div', { class: 'row' }, id, host, leaving), slots, speed), running),
+    el: h('li', { class: 'worker' }, h('div', { class: 'worker-head' }, h('div', { class: 'row' }, id, host, leaving), slots, speed), running, rest),
     update(w) {
       text(id, visible(w.id));
       text(host, w.host && w.host !== w.id ? visible(w.host) : '');
@@ -135,9 +142,14 @@ function worker() {
       const drawn = Math.min(w.slots, 64);
       while (slots.children.length > drawn) slots.lastChild.remove();
       while (slots.children.length < drawn) slots.append(h('i'));
-      [...slots.children].forEach((slot, i) => attr(slot, 'class', i < w.running.length ? 'busy' : null));
-      attr(slots, 'aria-label', `${w.running.length} of ${plural(w.slots, 'slot')} at work`);
-      tasks(w.running);
+      [...slots.children].forEach((slot, i) => attr(slot, 'class', i < atWork(w) ? 'busy' : null));
+      attr(slots, 'aria-label', `${atWork(w)} of ${plural(w.slots, 'slot')} at work`);
+      // The oldest leases are the ones at work.
+      const shown = [...w.running].sort((a, b) => (a.since < b.since ? -1 : a.since > b.since ? 1 : a.task - b.task)).slice(0, Math.min(w.slots, most));
+      tasks(shown);
+      const more = w.running.length - shown.length;
+      attr(rest, 'hidden', more === 0);
+      text(rest, `and ${plural(more, 'more task')} at this worker`);
     },
   };
 }

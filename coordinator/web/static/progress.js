@@ -12,10 +12,12 @@ export function progress(label) {
   const amount = h('span');
   const speed = h('span');
   const rest = h('span');
+  const measured = meter();
   const el = h('div', { class: 'progress' }, bar, h('p', { class: 'progress-line small quiet' }, share, amount, speed, rest));
   return {
     el,
-    update(work) {
+    update(given) {
+      const work = measured(given);
       const p = work.progress ?? {};
       const f = fraction(work);
       const away = work.status === 'running' && p.storage_unreachable_since;
@@ -29,6 +31,27 @@ export function progress(label) {
       const seconds = left(work);
       text(rest, away ? 'storage does not answer' : Number.isFinite(seconds) ? `about ${duration(Math.max(1, seconds), true)} left` : '');
     },
+  };
+}
+
+// meter returns a function that gives a work with a speed: the server's own where it says one (lists do not), else what was
+// seen from call to call, smoothed.
+function meter() {
+  let last = null; // {time, bytes}
+  let speed = 0;
+  return (work) => {
+    const p = work.progress ?? {};
+    if (work.status !== 'running' || p.bytes_per_second > 0) return work;
+    const now = { time: performance.now() / 1000, bytes: p.bytes_done };
+    if (!last || now.bytes < last.bytes) {
+      last = now;
+      speed = 0;
+    } else if (now.time - last.time > 0.5) {
+      const current = (now.bytes - last.bytes) / (now.time - last.time);
+      speed = speed === 0 ? current : speed * 0.7 + current * 0.3;
+      last = now;
+    }
+    return { ...work, progress: { ...p, bytes_per_second: speed } };
   };
 }
 
