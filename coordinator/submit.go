@@ -43,15 +43,15 @@ func (c *Coordinator) Submit(ctx context.Context, req SubmitRequest) (id string,
 	if _, self := c.node.Leader(); !self {
 		return "", notLeader()
 	}
-	info, found, err := c.lookFor(ctx, req.Path)
-	if err != nil {
-		return "", err
-	}
 	cmd := &fsm.Submit{
 		Time: time.Now().UTC(), Path: req.Path, Options: req.Options, Key: req.Key, MaxActive: c.cfg.MaxActive,
 	}
 	if cmd.Hash, err = requestHash(req); err != nil {
 		return "", problem.New(problem.BadRequest, "options: %w", err)
+	}
+	info, found, err := c.lookFor(ctx, req.Path)
+	if err != nil {
+		return c.submitted(ctx, cmd, err)
 	}
 	uid, err := uuid.NewV7()
 	if err != nil {
