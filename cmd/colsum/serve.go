@@ -15,6 +15,7 @@ import (
 	"colsum/coordinator/api"
 	"colsum/coordinator/raftnode"
 	"colsum/fsm"
+	"colsum/metrics"
 	"colsum/rpc"
 	"colsum/storage"
 	"colsum/worker"
@@ -42,6 +43,7 @@ type ServeCmd struct {
 
 	StorageFlags
 	LogFlags
+	PprofFlags
 }
 
 func (*ServeCmd) Help() string {
@@ -80,6 +82,9 @@ func (c *ServeCmd) Validate() error {
 		} else if host, _, _ := net.SplitHostPort(a.addr); wildcard(host) && len(c.Peer) > 0 {
 			return usagef("--advertise-%s: required, because --%s %s names no address that other nodes can reach", a.flag, a.flag, a.addr)
 		}
+	}
+	if err := c.PprofFlags.Validate(); err != nil {
+		return err
 	}
 	_, err := c.peers()
 	return err
@@ -142,6 +147,11 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 
+	shown := metrics.New(version)
+	shown.Storage(files.Stats())
+	if err := shown.Raft(); err != nil {
+		return err
+	}
 	state, err := fsm.Open(fsm.Config{Dir: c.Dir, Logger: logger})
 	if err != nil {
 		return err
@@ -169,15 +179,18 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.run(ctx, logger, l, node, coord, files, self, slots)
+	shown.Coordinator(coord, node)
+	return c.run(ctx, logger, l, node, coord, files, self, slots, shown)
 }
 
 // run starts the parts from the inside out and waits for the end.
 func (c *ServeCmd) run(ctx context.Context, logger *slog.Logger, l *listeners, node *raftnode.Node, coord *coordinator.Coordinator,
-	files storage.Store, self fsm.Node, slots int) error {
+	files storage.Store, self fsm.Node, slots int, shown *metrics.Registry) error {
 
-	server := rpc.NewServer(rpc.ServerConfig{ClusterID: c.ClusterName, Logger: logger}, coord)
-	front, err := api.New(api.Config{Version: version, Logger: logger}, coord, node, files)
+	server := rpc.NewServer(rpc.ServerConfig{ClusterID: c.ClusterName, Logger: logger}, shown.RPC(coord))
+	front, err := api.New(api.Config{
+		Version: version, Metrics: shown.Handler(), Observe: shown.HTTP(), Logger: logger,
+	}, coord, node, files)
 	if err != nil {
 		return err
 	}
@@ -198,7 +211,11 @@ func (c *ServeCmd) run(ctx context.Context, logger *slog.Logger, l *listeners, n
 	parts := newGroup(logger)
 	parts.start(ctx, "coordinator", coord.Run)
 	parts.start(ctx, "rpc", func(ctx context.Context) error { return server.Serve(ctx, l.rpc) })
+	if l.pprof != nil {
+		parts.start(ctx, "pprof", func(ctx context.Context) error { return serveAside(ctx, l.pprof, pprofHandler()) })
+	}
 	if slots > 0 {
+		shown.Worker(w.Status)
 		parts.start(ctx, "worker", w.Run)
 	}
 	parts.start(ctx, "http", func(ctx context.Context) error { return front.Serve(ctx, l.http) })
@@ -206,23 +223,19 @@ func (c *ServeCmd) run(ctx context.Context, logger *slog.Logger, l *listeners, n
 	return parts.wait(ctx)
 }
 
-// listeners are the three ports of a coordinator.
-type listeners struct{ http, raft, rpc net.Listener }
+// listeners are the three ports of a coordinator, and pprof's, nil unless asked for.
+type listeners struct{ http, raft, rpc, pprof net.Listener }
 
 func (c *ServeCmd) listen(ctx context.Context) (*listeners, error) {
 	l := &listeners{}
 	for _, p := range []struct {
 		flag, addr string
 		to         *net.Listener
-	}{{"--http", c.HTTP, &l.http}, {"--raft", c.Raft, &l.raft}, {"--rpc", c.RPC, &l.rpc}} {
+	}{{"--http", c.HTTP, &l.http}, {"--raft", c.Raft, &l.raft}, {"--rpc", c.RPC, &l.rpc}, {"--pprof", c.Pprof, &l.pprof}} {
 		var err error
-		if *p.to, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.addr); err != nil {
+		if *p.to, err = listen(ctx, p.flag, p.addr); err != nil {
 			l.close()
-			var op *net.OpError
-			if errors.As(err, &op) {
-				err = op.Err
-			}
-			return nil, fmt.Errorf("%s: listen on %s: %w", p.flag, p.addr, err)
+			return nil, err
 		}
 	}
 	return l, nil
@@ -230,7 +243,7 @@ func (c *ServeCmd) listen(ctx context.Context) (*listeners, error) {
 
 // close closes what is still open; closing twice does no harm.
 func (l *listeners) close() {
-	for _, c := range []net.Listener{l.http, l.raft, l.rpc} {
+	for _, c := range []net.Listener{l.http, l.raft, l.rpc, l.pprof} {
 		if c != nil {
 			c.Close()
 		}

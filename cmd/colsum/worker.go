@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strconv"
 
+	"colsum/metrics"
 	"colsum/rpc"
+	"colsum/storage"
 	"colsum/worker"
 )
 
@@ -17,9 +21,11 @@ type WorkerCmd struct {
 	Slots       int      `placeholder:"N" help:"Tasks to run at once (default: one for each processor)."`
 	ID          string   `placeholder:"NAME" help:"Name of this worker, unlike all others' (default: a random one)."`
 	ClusterName string   `default:"colsum" placeholder:"NAME" help:"Name of the cluster; a worker of another is turned away (default colsum)."`
+	Metrics     string   `placeholder:"HOST:PORT" help:"Answer Prometheus at /metrics, and /healthz, here (default: nowhere)."`
 
 	StorageFlags
 	LogFlags
+	PprofFlags
 }
 
 func (*WorkerCmd) Help() string {
@@ -44,7 +50,12 @@ func (c *WorkerCmd) Validate() error {
 			return err
 		}
 	}
-	return nil
+	if c.Metrics != "" {
+		if err := checkAddress("--metrics", c.Metrics, 0); err != nil {
+			return err
+		}
+	}
+	return c.PprofFlags.Validate()
 }
 
 func (c *WorkerCmd) Run(ctx context.Context) error {
@@ -54,6 +65,14 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	}
 	if c.Slots == 0 {
 		c.Slots = runtime.GOMAXPROCS(0)
+	}
+	shown, err := listen(ctx, "--metrics", c.Metrics)
+	if err != nil {
+		return err
+	}
+	profiles, err := listen(ctx, "--pprof", c.Pprof)
+	if err != nil {
+		return err
 	}
 	files, err := c.router()
 	if err != nil {
@@ -68,8 +87,29 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	logger.Info("worker starts", "slots", c.Slots, "coordinators", c.Coordinator)
-	return endedWell(ctx, w.Run(ctx))
+	logger.Info("worker starts", "worker", w.ID(), "slots", c.Slots, "coordinators", c.Coordinator)
+	parts := newGroup(logger)
+	if profiles != nil {
+		parts.start(ctx, "pprof", func(ctx context.Context) error { return serveAside(ctx, profiles, pprofHandler()) })
+	}
+	if shown != nil {
+		logger.Info("metrics", "http", "http://"+shown.Addr().String()+"/metrics")
+		h := c.aside(w, files)
+		parts.start(ctx, "metrics", func(ctx context.Context) error { return serveAside(ctx, shown, h) })
+	}
+	parts.start(ctx, "worker", w.Run)
+	return endedWell(ctx, parts.wait(ctx))
+}
+
+// aside is what a worker answers over HTTP.
+func (*WorkerCmd) aside(w *worker.Worker, files *storage.Router) http.Handler {
+	reg := metrics.New(version)
+	reg.Storage(files.Stats())
+	reg.Worker(w.Status)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", reg.Handler())
+	mux.HandleFunc("GET /healthz", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprintln(out, "ok") })
+	return mux
 }
 
 // endedWell turns the end that a signal asked for into success.

@@ -50,6 +50,9 @@ type Config struct {
 	MaxWait time.Duration
 	// Metrics answers GET /metrics; nil for no such path.
 	Metrics http.Handler
+	// Observe is told of each answer: the call as its path's pattern ("/api/get_result/{work_id}"; "page", or "unknown" for a
+	// path that is none), its status, and how long it took. nil for nobody.
+	Observe func(call string, status int, took time.Duration)
 	// Logger. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -63,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxWait == 0 {
 		c.MaxWait = 10 * time.Minute
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, int, time.Duration) {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

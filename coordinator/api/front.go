@@ -24,8 +24,10 @@ const (
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &attempt{to: w}
+	began := time.Now()
 	defer func() {
 		v := recover()
+		defer func() { a.cfg.Observe(a.callOf(r), out.status, time.Since(began)) }()
 		if v == nil {
 			return
 		}
@@ -74,6 +76,19 @@ func (a *API) route(out *attempt, r *http.Request) {
 		return
 	}
 	a.forward(out, r, body)
+}
+
+// callOf names what a request asks for. The names are few, whatever is asked for.
+func (a *API) callOf(r *http.Request) string {
+	_, pattern := a.mux.Handler(r)
+	_, path, ok := strings.Cut(pattern, " ")
+	switch {
+	case path == "/{$}", !ok && a.isPage(r):
+		return "page"
+	case !ok:
+		return "unknown"
+	}
+	return path
 }
 
 // isPage reports whether the page has a file of this path.
