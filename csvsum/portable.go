@@ -3,6 +3,8 @@ package csvsum
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
+	"unsafe"
 )
 
 // The portable kernel takes eight bytes at a time as a word, a byte in each of eight lanes (SWAR), and makes masks of 64.
@@ -19,19 +21,38 @@ const ceiling = '-'
 
 // indexPortable is kernel.index.
 func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
-	if !a.masked(src) {
+	switch {
+	case !a.masked(src):
 		out, records, end = a.run(dst, src, base, s)
 		return out, records, end, Unknown
-	}
-	if s != Comment && (a.comment == 0 || bytes.IndexByte(src, a.comment) < 0) && (a.quote == 0 || bytes.IndexByte(src, a.quote) < 0) {
-		outside := a.outside(src)
-		if s == Quoted {
-			return dst, 0, Quoted, outside
+	case s != Comment && s != Quoted && !a.mixed:
+		if out, records, ok := a.numbers(dst, src, base); ok {
+			return out, records, a.outside(src), Quoted
 		}
-		out, records = a.plain(dst, src, base)
-		return out, records, outside, Quoted
+		a.mixed = true // and so will what follows be
 	}
-	return a.resolve(masksPortable, dst, src, base, s)
+	if s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 || a.quote != 0 && bytes.IndexByte(src, a.quote) >= 0 {
+		return a.resolve(masksPortable, dst, src, base, s)
+	}
+	if s == Quoted {
+		return dst, 0, Quoted, a.outside(src)
+	}
+	n := len(dst)
+	n += exactly(dst[n:n+len(src)+indexSlack], src, base, a.delim, a.newline)
+	return dst[:n], bytes.Count(src, []byte{a.newline}), a.outside(src), Quoted
+}
+
+// numbers indexes src, entered outside quotes, if it holds no bytes below ceiling but delimiters and newlines, as is most
+// often so in files of numbers: no quotes, no comments.
+func (a *automaton) numbers(dst []uint32, src []byte, base uint32) (out []uint32, records int, ok bool) {
+	if max(a.delim, a.newline, a.quote, a.comment) >= ceiling {
+		return dst, 0, false
+	}
+	n := len(dst)
+	records = bytes.Count(src, []byte{a.newline})
+	ends := records + bytes.Count(src, []byte{a.delim})
+	found := below(dst[n:n+len(src)+indexSlack], src, base)
+	return dst[:n+ends], records, found == ends
 }
 
 // masked reports whether masks tell all about src. They do not know that an LF after a CR belongs to it, which only matters
@@ -48,41 +69,48 @@ func (a *automaton) outside(src []byte) State {
 	return QuoteInQuoted
 }
 
-// plain takes src without quotes and comments, from a state outside quotes.
-func (a *automaton) plain(dst []uint32, src []byte, base uint32) (out []uint32, records int) {
-	n := len(dst)
-	records = bytes.Count(src, []byte{a.newline})
-	ends := records + bytes.Count(src, []byte{a.delim})
-	if a.delim < ceiling && a.newline < ceiling {
-		// Most often nothing else is below ceiling. Whether that is so, the numbers tell.
-		if found := below(dst[n:n+len(src)+indexSlack], src, base); found == ends {
-			return dst[:n+ends], records
-		}
-	}
-	n += exactly(dst[n:n+len(src)+indexSlack], src, base, a.delim, a.newline)
-	return dst[:n], records
-}
-
 // below writes the position of every byte of src below ceiling to dst, which is indexSlack longer than src, and returns how
 // many there are; save that a byte above 0x7f may count as below, too.
 func below(dst []uint32, src []byte, base uint32) int {
 	n := 0
 	whole := len(src) &^ 63
+	_ = dst[len(src)+3]
 	for at := 0; at < whole; at += 64 {
-		b := (*[64]byte)(src[at:])
-		m := over(b[0:8]) >> 7
-		m |= over(b[8:16]) >> 6
-		m |= over(b[16:24]) >> 5
-		m |= over(b[24:32]) >> 4
-		m |= over(b[32:40]) >> 3
-		m |= over(b[40:48]) >> 2
-		m |= over(b[48:56]) >> 1
-		m |= over(b[56:64])
-		n = flatten(dst, n, ^transpose(m), base+uint32(at))
+		// Valid: at+64 is at most len(src).
+		b := (*[64]byte)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(src)), at))
+		m := over(b[0:8])
+		m = m>>1 | over(b[8:16])
+		m = m>>1 | over(b[16:24])
+		m = m>>1 | over(b[24:32])
+		m = m>>1 | over(b[32:40])
+		m = m>>1 | over(b[40:48])
+		m = m>>1 | over(b[48:56])
+		m = m>>1 | over(b[56:64])
+		mask := ^transpose(m)
+		// As flatten, which is too large to be inlined. Valid: no more than three words after n + the bits of mask, which
+		// is at most at + 64.
+		to := unsafe.Add(unsafe.Pointer(unsafe.SliceData(dst)), 4*n)
+		n += bits.OnesCount64(mask)
+		for {
+			out := (*[4]uint32)(to)
+			out[0] = base + uint32(bits.TrailingZeros64(mask))
+			mask &= mask - 1
+			out[1] = base + uint32(bits.TrailingZeros64(mask))
+			mask &= mask - 1
+			out[2] = base + uint32(bits.TrailingZeros64(mask))
+			mask &= mask - 1
+			out[3] = base + uint32(bits.TrailingZeros64(mask))
+			mask &= mask - 1
+			if mask == 0 {
+				break
+			}
+			to = unsafe.Add(to, 16)
+		}
+		base += 64
 	}
-	for at := whole; at < len(src); at++ {
-		if src[at] < ceiling {
-			dst[n] = base + uint32(at)
+	for i, c := range src[whole:] {
+		if c < ceiling {
+			dst[n] = base + uint32(i)
 			n++
 		}
 	}

@@ -3,6 +3,7 @@ package csvsum
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"colsum/decimal"
 )
@@ -164,9 +165,10 @@ func same(plan *Plan, got, want *Fold) error {
 }
 
 func asText(r *Result) string {
-	s := fmt.Sprintf("rows %d of %d fields, total %s, bad %+v, warnings %q, %s", r.Rows, r.ColumnsTotal, r.Total, r.BadCells, r.Warnings, r.Digest)
+	var b strings.Builder
+	fmt.Fprintf(&b, "rows %d of %d fields, total %s, bad %+v, warnings %q, %s", r.Rows, r.ColumnsTotal, r.Total, r.BadCells, r.Warnings, r.Digest)
 	for _, c := range r.Results {
-		s += fmt.Sprintf("\ncolumn %d: %s, %d+%d+%d+%d", c.Column, c.Sum, c.Numeric, c.Empty, c.Invalid, c.Missing)
+		fmt.Fprintf(&b, "\ncolumn %d: %s, %d+%d+%d+%d", c.Column, c.Sum, c.Numeric, c.Empty, c.Invalid, c.Missing)
 	}
-	return s
+	return b.String()
 }
