@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,18 +159,12 @@ func (r *reign) settle(batch []*offer, results []fsm.CompletionResult) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reruns := make(map[rpc.WorkID]map[int64]csvsum.State)
 	i := 0
 	for _, o := range batch {
 		for _, d := range o.done {
 			res := results[i]
 			i++
-			if (res.Verdict == csvsum.WrongState || len(res.Dropped) > 0) && reruns[d.Work] == nil {
-				if a, ok := r.c.State().Active(string(d.Work)); ok {
-					reruns[d.Work] = a.Reruns
-				}
-			}
-			r.sched.Complete(now, o.worker, d.TaskRef, res, reruns[d.Work])
+			r.sched.Complete(now, o.worker, d.TaskRef, res, r.reruns(d.TaskRef, res))
 			switch {
 			case res.Outcome == fsm.UnknownWork || res.Outcome == fsm.Ended || res.Status.Ended():
 				if e := r.works[string(d.Work)]; e != nil {
@@ -185,6 +180,22 @@ func (r *reign) settle(batch []*offer, results []fsm.CompletionResult) {
 	}
 	r.dispatch(now)
 	r.nudge()
+}
+
+// reruns are the states of the tasks that have to run again after a completion; nil where there are none.
+func (r *reign) reruns(ref rpc.TaskRef, res fsm.CompletionResult) map[int64]csvsum.State {
+	tasks := res.Dropped
+	if res.Verdict == csvsum.WrongState {
+		tasks = append(slices.Clip(tasks), ref.Task)
+	}
+	if len(tasks) == 0 {
+		return nil
+	}
+	states := make(map[int64]csvsum.State, len(tasks))
+	for _, i := range tasks {
+		states[i] = r.c.State().StartState(string(ref.Work), i)
+	}
+	return states
 }
 
 // widen adapts the run-ahead window to the widest partial seen. Call with mu held.

@@ -158,6 +158,18 @@ func (f *FSM) Active(id string) (*Active, bool) {
 	return a, true
 }
 
+// StartState returns the state a task of a running work must be run with; csvsum.Unknown while nobody knows, and for a work
+// that does not run. Cheap.
+func (f *FSM) StartState(id string, task int64) csvsum.State {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	w := f.state.works[id]
+	if w == nil || w.fold == nil {
+		return csvsum.Unknown
+	}
+	return w.fold.StartState(task)
+}
+
 // ActiveIDs returns the queued and running works, oldest first.
 func (f *FSM) ActiveIDs() []string {
 	f.mu.RLock()

@@ -496,3 +496,42 @@ func TestDocumentIsPlainJSON(t *testing.T) {
 		t.Errorf("name: got %q", got)
 	}
 }
+
+// StartState says of every task what Active says of all, and nothing of works that do not run.
+func TestStartState(t *testing.T) {
+	f := open(t)
+	csv := newFile(t, "1,\"a\n,\n,\n,\n\",2\n3,4,5\n", 3, csvsum.Options{Columns: csvsum.Columns{First: 1, Every: 1}})
+	do(t, f, &Submit{ID: "queued", Time: t0, Path: "p"})
+	csv.start(t, f, "w")
+	// The middle of the quoted field first, by a wrong guess; then the beginning, which shows that it was wrong.
+	do(t, f, &Complete{Time: at(2), Done: []Completion{{"w", 1, "v1", csv.scan(t, 1, csvsum.RecordStart)}}})
+	r := do(t, f, &Complete{Time: at(2), Done: []Completion{{"w", 0, "v1", csv.scan(t, 0, csvsum.RecordStart)}}})
+	if !slices.Equal(r.Done[0].Dropped, []int64{1}) {
+		t.Fatalf("got %+v, want task 1 dropped", r.Done[0])
+	}
+	if got := f.StartState("w", 1); got != csvsum.Quoted {
+		t.Errorf("state of the dropped task: got %d, want quoted", got)
+	}
+	a, _ := f.Active("w")
+	for i := a.Frontier; i < a.Tasks; i++ {
+		want, known := a.Reruns[i]
+		switch {
+		case known:
+		case i == a.Known:
+			want = a.KnownState
+		case i == a.Frontier:
+			want = a.FrontierState
+		default:
+			want = csvsum.Unknown
+		}
+		if got := f.StartState("w", i); got != want {
+			t.Errorf("task %d: got %d, want %d", i, got, want)
+		}
+	}
+	csv.run(t, f, "w")
+	for _, id := range []string{"w", "queued", "unknown"} {
+		if got := f.StartState(id, 0); got != csvsum.Unknown {
+			t.Errorf("%s: got %d, want unknown", id, got)
+		}
+	}
+}

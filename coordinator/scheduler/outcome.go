@@ -35,7 +35,7 @@ func (s *Scheduler) Doom(now time.Time, id rpc.WorkID, err csvsum.DocError) {
 }
 
 // Complete records what the replicated state did with a task's partial, whoever sent it and under whatever token.
-// states gives the start states of the tasks that have to run again (fsm.Active.Reruns, read after the result).
+// states gives the start states of the tasks that have to run again (fsm.StartState, read after the result).
 func (s *Scheduler) Complete(now time.Time, who rpc.Worker, ref rpc.TaskRef, res fsm.CompletionResult, states map[int64]csvsum.State) {
 	s.advance(now)
 	k := s.hear(now, who)
