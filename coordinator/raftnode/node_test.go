@@ -331,3 +331,31 @@ func TestConfigErrorsNameFieldAndBound(t *testing.T) {
 		t.Errorf("wildcard address: got %v, want that Advertise is required", err)
 	}
 }
+
+// What is proposed behind a command is applied behind it; what cannot be proposed does not stand in its way.
+func TestNextCommandsFollow(t *testing.T) {
+	c := newCluster(t, 3, nil)
+	_, leader := c.leader()
+	submit := func(id string) *fsm.Submit { return &fsm.Submit{ID: id, Time: time.Unix(1, 0).UTC(), Path: "p"} }
+	cancel := func(id string) *fsm.Cancel { return &fsm.Cancel{ID: id, Time: time.Unix(2, 0).UTC()} }
+	for i := range 20 {
+		id := fmt.Sprint("w", i)
+		resp, err := leader.Propose(c.ctx, submit(id), cancel(""), cancel(id), submit("after "+id))
+		if err != nil || resp.ID != id {
+			t.Fatalf("propose: %+v, %v, want the submit's answer %s", resp, err, id)
+		}
+		if w, ok := leader.State().Summary(id); !ok || w.Status != fsm.Cancelled {
+			t.Fatalf("%s is %q, want it cancelled by the command behind", id, w.Status)
+		}
+		if _, ok := leader.State().Summary("after " + id); !ok {
+			t.Fatalf("%s: the last command was not applied", id)
+		}
+	}
+	c.equal()
+	if _, err := leader.Propose(c.ctx, cancel(""), submit("x")); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an invalid command in front: %v, want ErrInvalid", err)
+	}
+	if _, ok := leader.State().Summary("x"); ok {
+		t.Error("the command behind a refused one was proposed")
+	}
+}
