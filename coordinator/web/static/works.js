@@ -38,7 +38,10 @@ export function worksView(el, signal) {
   let wake = () => {};
 
   poll(load, signal, (problem) => {
-    if (!(problem.code in troubles)) show(notice, h('p', { class: 'note bad', role: 'alert' }, h('strong', {}, 'The works cannot be shown. '), sentence(problem.message), ' Trying again.'));
+    if (problem.code in troubles) return;
+    const words = `${sentence(problem.message)} Trying again.`;
+    if (notice.textContent.endsWith(words)) return; // an alert is read out each time that it is made
+    show(notice, h('p', { class: 'note bad', role: 'alert' }, h('strong', {}, 'The works cannot be shown. '), words));
   });
   return 'Works';
 
