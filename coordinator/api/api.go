@@ -24,6 +24,7 @@ type Works interface {
 	Submit(ctx context.Context, req coordinator.SubmitRequest) (id string, err error)
 	Cancel(ctx context.Context, id string) error
 	Clean(ctx context.Context, maxAge time.Duration) (removed int, err error)
+	Announce(ctx context.Context, node fsm.Node) error
 	ReadBarrier(ctx context.Context) error
 	Leader() (leader fsm.Node, self, ok bool)
 	State() *fsm.FSM
@@ -38,10 +39,13 @@ type Cluster interface {
 	Members() []raftnode.Member
 	Stats() raftnode.Stats
 	LeaderChanged() <-chan struct{}
+	Membership
 }
 
 // Config of an API.
 type Config struct {
+	// Self is how others reach this node, for KeepAnnounced.
+	Self fsm.Node
 	// Version of the program, shown by /api/cluster. Default "dev".
 	Version string
 	// HoldLeader is how long a request is held while nobody leads, before it is refused. Default 5 s.
@@ -150,6 +154,7 @@ func (a *API) routes() {
 	huma.Register(h, post("cancel_work", "/api/cancel_work/{work_id}", "Stop a work"), a.cancelWork)
 	huma.Register(h, post("clean_works", "/api/clean_works", "Forget ended works"), a.cleanWorks)
 	huma.Register(h, get("cluster", "/api/cluster", "Nodes, leader and workers"), a.clusterView)
+	a.membership(h, post)
 	huma.Register(h, get("healthz", "/healthz", "Whether the process lives"), a.healthz)
 	huma.Register(h, get("readyz", "/readyz", "Whether a leader is known"), a.readyz)
 

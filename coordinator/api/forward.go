@@ -31,6 +31,10 @@ var forwarded = map[string]bool{
 	"POST /api/schedule_work":         false,
 	"POST /api/cancel_work/{work_id}": false,
 	"POST /api/clean_works":           false,
+	"POST /api/cluster/announce":      false,
+	"POST /api/cluster/add":           false,
+	"POST /api/cluster/remove":        false,
+	"POST /api/cluster/transfer":      false,
 	"GET /api/list_works":             true,
 	"GET /api/get_result/{work_id}":   true,
 	"GET /api/watch_work/{work_id}":   true,
@@ -200,10 +204,11 @@ func (a *API) watchLeader(
 // isStream reports whether the answer goes on for as long as a work does.
 func isStream(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/watch_work/") }
 
-// repeatable reports whether a request may be carried out twice: reads, a submit with a key, and a cancellation.
+// repeatable reports whether a request may be carried out twice: reads, a submit with a key, a cancellation, and changes of
+// the membership.
 func repeatable(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("Idempotency-Key") != "" ||
-		strings.HasPrefix(r.URL.Path, "/api/cancel_work/")
+		strings.HasPrefix(r.URL.Path, "/api/cancel_work/") || strings.HasPrefix(r.URL.Path, "/api/cluster/")
 }
 
 // unsent reports whether the leader cannot have seen the request: there was no connection.

@@ -149,6 +149,7 @@ func TestLongPollOutlivesTheLeader(t *testing.T) {
 // view is a coordinator's opinion about who leads, set by the test. What is not about leadership stays nil.
 type view struct {
 	Works
+	Membership
 	mu      sync.Mutex
 	leader  fsm.Node
 	self    bool

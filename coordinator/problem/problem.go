@@ -27,6 +27,9 @@ const (
 	TooManyWorks       Code = "too_many_works"      // so many works are queued or running that no more are taken
 	NoLeader           Code = "no_leader"           // nobody leads at the moment: nothing was changed, try again
 	OutcomeUnknown     Code = "outcome_unknown"     // leadership was lost on the way: it may have happened or not
+	UnknownNode        Code = "unknown_node"        // no member of the cluster has this id
+	NodeConflict       Code = "node_conflict"       // the id or address is another node's, or the node cannot do what is asked
+	QuorumAtRisk       Code = "quorum_at_risk"      // without that node no majority would answer
 	Busy               Code = "busy"                // the leader's queue is full: nothing was changed, try again
 	StorageUnavailable Code = "storage_unavailable" // the storage does not answer
 	Timeout            Code = "timeout"             // the request's time was up
@@ -47,6 +50,9 @@ var statuses = map[Code]int{
 	TooManyWorks:       http.StatusTooManyRequests,
 	NoLeader:           http.StatusServiceUnavailable,
 	OutcomeUnknown:     http.StatusServiceUnavailable,
+	UnknownNode:        http.StatusNotFound,
+	NodeConflict:       http.StatusConflict,
+	QuorumAtRisk:       http.StatusConflict,
 	Busy:               http.StatusServiceUnavailable,
 	StorageUnavailable: http.StatusServiceUnavailable,
 	Timeout:            http.StatusServiceUnavailable,
