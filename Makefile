@@ -47,6 +47,12 @@ bench-cluster: build ## latency, rates, memory and scale of three nodes on this 
 storage-faults: s3-server ## every fault of an S3 server, as a table
 	scripts/storage-faults
 
+browser: build ## the web page in headless Chromium, against a real cluster (needs node 20 and npm)
+	scripts/browser-tests
+
+screenshots: build ## every view of the page, to bench/screenshots
+	scripts/screenshots
+
 lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
 	.tools/bin/golangci-lint run ./...
@@ -67,4 +73,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint chaos cluster-up cluster-down clean s3-server
+.PHONY: help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint chaos cluster-up cluster-down clean s3-server
