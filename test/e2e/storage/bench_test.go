@@ -10,6 +10,7 @@ import (
 
 	"colsum/storage"
 	"colsum/storage/storagetest"
+	"colsum/test/e2e/toxi"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
@@ -25,9 +26,9 @@ func BenchmarkRead(b *testing.B) {
 		b.Run(fmt.Sprintf("latency=%dms", latency), func(b *testing.B) {
 			addr := srv.URL
 			if latency > 0 {
-				network := newToxiproxy(b, srv.URL[len("http://"):])
-				network.add(b, fmt.Sprintf(`{"type":"latency","attributes":{"latency":%d}}`, latency))
-				addr = "http://" + network.addr
+				network := toxi.Start(b, srv.URL[len("http://"):])
+				network.Add(b, fmt.Sprintf(`{"type":"latency","attributes":{"latency":%d}}`, latency))
+				addr = "http://" + network.Addr
 			}
 			cfg := srv.Config()
 			cfg.S3.Endpoint = addr

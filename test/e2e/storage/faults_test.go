@@ -2,7 +2,6 @@ package storage_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -14,11 +13,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	toxiproxy "github.com/Shopify/toxiproxy/v2"
-	"github.com/rs/zerolog"
-
 	"colsum/storage"
 	"colsum/storage/storagetest"
+	"colsum/test/e2e/toxi"
 )
 
 // A row is one line of the table that scripts/storage-faults prints.
@@ -73,7 +70,7 @@ func TestFaults(t *testing.T) {
 		})
 	}
 
-	network := newToxiproxy(t, strings.TrimPrefix(srv.URL, "http://"))
+	network := toxi.Start(t, strings.TrimPrefix(srv.URL, "http://"))
 	for _, f := range []struct {
 		name, toxic string
 		heal        bool // after the first request has met it
@@ -88,12 +85,12 @@ func TestFaults(t *testing.T) {
 		{"network: packets of 100 bytes", `{"type":"slicer","attributes":{"average_size":100,"size_variation":50,"delay":1}}`, false},
 	} {
 		t.Run(f.name, func(t *testing.T) {
-			network.add(t, f.toxic)
-			defer network.reset()
+			network.Add(t, f.toxic)
+			defer network.Heal()
 			cfg := base
-			cfg.S3.Endpoint = network.addr
+			cfg.S3.Endpoint = network.Addr
 			if f.heal {
-				heal := time.AfterFunc(time.Second, network.reset)
+				heal := time.AfterFunc(time.Second, network.Heal)
 				defer heal.Stop()
 			}
 			read(t, f.name, nil, cfg)
@@ -102,19 +99,19 @@ func TestFaults(t *testing.T) {
 
 	t.Run("server down", func(t *testing.T) {
 		cfg := base
-		cfg.S3.Endpoint = network.addr
-		network.proxy.Stop()
+		cfg.S3.Endpoint = network.Addr
+		network.Refuse()
 		back := make(chan error, 1)
-		up := time.AfterFunc(2*time.Second, func() { back <- network.proxy.Start() })
+		up := time.AfterFunc(2*time.Second, func() { back <- network.Accept() })
 		defer up.Stop()
 		read(t, "server down for a fifth of the budget (2 s of 10 s)", nil, cfg)
 		if err := <-back; err != nil {
 			t.Fatal(err)
 		}
 		cfg.Timing.Budget = time.Second
-		network.proxy.Stop()
+		network.Refuse()
 		read(t, "server down for longer than the budget (1 s)", storage.ErrUnavailable, cfg)
-		if err := network.proxy.Start(); err != nil {
+		if err := network.Accept(); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -261,34 +258,6 @@ func version(t *testing.T, srv *storagetest.Server) string {
 		t.Fatal(err)
 	}
 	return in.Version
-}
-
-// toxi is a toxiproxy in this process, without its HTTP API.
-type toxi struct {
-	proxy *toxiproxy.Proxy
-	addr  string
-}
-
-func newToxiproxy(t testing.TB, upstream string) *toxi {
-	t.Helper()
-	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	p := toxiproxy.NewProxy(api, "s3", "127.0.0.1:0", upstream)
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Stop)
-	return &toxi{p, p.Listen}
-}
-
-func (x *toxi) add(t testing.TB, json string) {
-	t.Helper()
-	if _, err := x.proxy.Toxics.AddToxicJson(strings.NewReader(json)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (x *toxi) reset() {
-	x.proxy.Toxics.ResetToxics(context.Background())
 }
 
 // refusing is an address where nobody listens.
