@@ -52,6 +52,9 @@ func (s *scan) flush() {
 	}
 	s.lanes = s.lanes[:0]
 	s.pairs.drain(s.p.Columns)
+	for i := range s.p.Columns {
+		s.p.Columns[i].Sum.Compact() // partials wait by the thousand
+	}
 }
 
 // field returns where field number lies in the buffer.

@@ -80,7 +80,6 @@ func fromBig(v *big.Int, scale int) Sum {
 		lane = lane.neg()
 	}
 	var s Sum
-	s.grow(scale)
-	s.lanes[scale] = lane
+	*s.lane(scale) = lane
 	return s
 }

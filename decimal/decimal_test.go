@@ -146,6 +146,36 @@ func TestMean(t *testing.T) {
 	}
 }
 
+// TestCompact: compacting changes how a sum is held, not what it is, also where it cannot be held in one lane.
+func TestCompact(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	one := 0
+	for range 500 {
+		var s Sum
+		for range rnd.IntN(12) {
+			s.AddInt128(rnd.Int64()>>rnd.IntN(64), rnd.Uint64(), rnd.IntN(40))
+		}
+		want := s.String()
+		s.Compact()
+		if got := s.String(); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		if len(s.lanes) == 1 {
+			one++
+		}
+		s.AddCell([]byte("0.5"), '.')
+		s.AddCell([]byte("-5e-1"), '.')
+		if got := s.String(); got != want {
+			t.Fatalf("after adding and taking away: got %s, want %s", got, want)
+		}
+	}
+	if one < 50 || one > 450 {
+		t.Errorf("%d of 500 sums were held in one lane", one)
+	}
+}
+
 // rat is the reference: what math/big says of a cell that is Numeric.
 func rat(t testing.TB, cell string) *big.Rat {
 	t.Helper()
@@ -287,7 +317,7 @@ func FuzzUnmarshal(f *testing.F) {
 }
 
 func BenchmarkAddCell(b *testing.B) {
-	for _, cell := range []string{"0.8444218515250481", "9.5e-05", "123", "-1234567.25", "12345678901234567890.5"} {
+	for _, cell := range []string{"0.8444218515250481", "9.5e-05", "123", "-1234567.25", "12345678901234567890.5", "-8219465719204657123", "3.5e-07", "8.123456789012345e-06", "6.0466028797961955e+24", "7410823746512983746.123456789012345678901234567", "1.5e-40", "n/a"} {
 		b.Run(cell, func(b *testing.B) {
 			var s Sum
 			b.SetBytes(int64(len(cell)))

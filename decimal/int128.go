@@ -1,6 +1,7 @@
 package decimal
 
 import (
+	"math"
 	"math/big"
 	"math/bits"
 	"sync/atomic"
@@ -25,6 +26,19 @@ func (a int128) neg() int128 {
 	lo, borrow := bits.Sub64(0, a.lo, 0)
 	hi, _ := bits.Sub64(0, uint64(a.hi), borrow)
 	return int128{int64(hi), lo}
+}
+
+// timesTen returns a·10^n, and whether that fits.
+func (a int128) timesTen(n int) (product int128, ok bool) {
+	const most = math.MaxInt64/10 - 1 // 10·(most+1) < 2^63
+	for ; n > 0; n-- {
+		if a.hi < -most || a.hi > most {
+			return a, a == int128{}
+		}
+		over, lo := bits.Mul64(a.lo, 10)
+		a = int128{a.hi*10 + int64(over), lo}
+	}
+	return a, true
 }
 
 func (a int128) big() *big.Int {

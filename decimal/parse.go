@@ -1,23 +1,25 @@
 package decimal
 
-import "math/bits"
-
 const (
 	// MaxCell is the length in bytes, spaces and tabs around it not counted, above which a cell is Invalid.
 	MaxCell = 1024
 	// MaxExponent bounds the decimal exponent of a number's leading digit, in either direction. Zero has no exponent.
 	MaxExponent = 1000
 
-	// maxDigits is how many significant digits always fit an int128: 10^38 < 2^127.
-	maxDigits = 38
+	// wordDigits and maxDigits are how many digits always fit a word and an int128: 10^19 < 2^64, 10^38 < 2^127.
+	wordDigits = 19
+	maxDigits  = 38
 )
 
-// number is a parsed cell: (hi·2^64 + lo) · 10^-scale, or digits · 10^-scale where digits is not nil.
+// number is a parsed cell: units · 10^-scale + parts · 10^-partScale, both up to 38 digits, or digits · 10^-scale where digits
+// is not nil.
 type number struct {
-	neg    bool
-	hi, lo uint64
-	scale  int
-	digits []byte
+	neg       bool
+	units     uint128
+	scale     int
+	parts     uint128
+	partScale int
+	digits    []byte
 }
 
 // Parse reads a cell: spaces and tabs around it are dropped; what remains is Numeric if it is
@@ -46,40 +48,25 @@ func (n *number) parse(cell []byte, point byte) Kind {
 	if len(cell) > MaxCell {
 		return Invalid
 	}
-	i := 0
+	first := 0
 	if cell[0] == '-' || cell[0] == '+' {
 		n.neg = cell[0] == '-'
-		i = 1
+		first = 1
 	}
-	// The mantissa as long as it is short; significant counts its digits from the first that is not 0.
-	first := i
-	dot := -1
-	significant := 0
-	var lo uint64
-	for ; i < len(cell); i++ {
-		d := cell[i] - '0'
-		if d > 9 {
-			if cell[i] != point || dot >= 0 {
-				break
-			}
-			dot = i
-			continue
-		}
-		if significant > 0 || d != 0 {
-			significant++
-		}
-		if significant <= 19 {
-			lo = lo*10 + uint64(d)
-		}
-	}
-	end := i // of the mantissa
-	decimals, digits := 0, end-first
-	if dot >= 0 {
-		decimals = end - dot - 1
-		digits--
+	// The mantissa, as a number as long as it is short.
+	v, i := readDigits(0, cell, first)
+	dot, digits, decimals := i, i-first, 0
+	if i < len(cell) && cell[i] == point {
+		v, i = readDigits(v, cell, i+1)
+		decimals = i - dot - 1
+		digits += decimals
 	}
 	if digits == 0 {
 		return Invalid
+	}
+	if i == len(cell) && digits <= wordDigits {
+		n.units.lo, n.scale = v, decimals
+		return Numeric
 	}
 	exponent := 0
 	if i < len(cell) {
@@ -88,48 +75,54 @@ func (n *number) parse(cell []byte, point byte) Kind {
 			return Invalid
 		}
 	}
-	if significant == 0 {
-		return Numeric
+	whole, fraction := cell[first:dot], cell[i-decimals:i]
+	significant := digits
+	if digits > wordDigits || exponent < -MaxExponent/2 || exponent > MaxExponent/2 {
+		if significant -= leadingZeros(whole, fraction); significant == 0 {
+			return Numeric
+		}
 	}
 	n.scale = decimals - exponent
 	if lead := significant - 1 - n.scale; lead < -MaxExponent || lead > MaxExponent {
 		return Invalid
 	}
-	if significant <= 19 {
-		n.lo = lo
-	} else {
-		n.long(cell[first:end], point, significant)
+	switch {
+	case digits <= wordDigits:
+		n.units.lo = v
+	case digits <= maxDigits:
+		n.units.read(whole)
+		n.units.read(fraction)
+	case len(whole) <= maxDigits && len(fraction) <= maxDigits:
+		n.units.read(fraction)
+		n.parts.read(whole)
+		n.partScale = -exponent
+		return Numeric
+	default:
+		n.digits = append(append(make([]byte, 0, digits), whole...), fraction...)
+		return Numeric
 	}
-	if n.scale < 0 && n.digits == nil && significant-n.scale <= maxDigits {
-		for ; n.scale < 0; n.scale++ {
-			n.mul10add(0)
-		}
+	if n.scale < 0 && significant-n.scale <= maxDigits {
+		n.units.scaleUp(-n.scale)
+		n.scale = 0
 	}
 	return Numeric
 }
 
-// long takes a mantissa of more than 19 significant digits: into 128 bits, or as text.
-func (n *number) long(mantissa []byte, point byte, significant int) {
-	if significant <= maxDigits {
-		for _, c := range mantissa {
-			if c != point {
-				n.mul10add(uint64(c - '0'))
-			}
-		}
-		return
-	}
-	n.digits = make([]byte, 0, len(mantissa))
-	for _, c := range mantissa {
-		if c != point {
-			n.digits = append(n.digits, c)
+// leadingZeros counts the zeros in front of the first other digit of two stretches of digits, one after the other.
+func leadingZeros(whole, fraction []byte) int {
+	zeros := 0
+	for ; zeros < len(whole); zeros++ {
+		if whole[zeros] != '0' {
+			return zeros
 		}
 	}
-}
-
-func (n *number) mul10add(d uint64) {
-	over, lo := bits.Mul64(n.lo, 10)
-	lo, carry := bits.Add64(lo, d, 0)
-	n.hi, n.lo = n.hi*10+over+carry, lo
+	for _, c := range fraction {
+		if c != '0' {
+			break
+		}
+		zeros++
+	}
+	return zeros
 }
 
 // parseExponent reads [eE] [+-]? digits. A number too large to matter is cut: no mantissa of MaxCell digits makes up for it.

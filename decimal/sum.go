@@ -18,8 +18,10 @@ const (
 // A Sum holds references: a plain copy shares them with the original, so only one of the two may be used any further.
 // To copy a value, Add it to a zero Sum.
 type Sum struct {
-	// lanes[i] counts units of 10^-i. It never wraps: an addition that would overflow moves the lane to wide first.
+	// lanes[i] counts units of 10^-(low+i). It never wraps: an addition that would overflow moves the lane to wide first.
+	// Scales from 0 to maxLane may have a lane.
 	lanes []int128
+	low   int
 	// wide counts units of 10^-scale, for everything that has no lane. Nil is 0.
 	wide  *big.Int
 	scale int
@@ -50,19 +52,19 @@ func (s *Sum) AddInt128(hi int64, lo uint64, scale int) {
 		s.addWide(v.big(), scale)
 		return
 	}
-	s.grow(scale)
-	sum, overflow := s.lanes[scale].add(v)
+	lane := s.lane(scale)
+	sum, overflow := lane.add(v)
 	if overflow {
-		s.addWide(s.lanes[scale].big(), scale)
+		s.addWide(lane.big(), scale)
 		sum = v
 	}
-	s.lanes[scale] = sum
+	*lane = sum
 }
 
 // Add adds t to s and leaves t as it is.
 func (s *Sum) Add(t *Sum) {
-	for scale := range t.lanes {
-		s.AddInt128(t.lanes[scale].hi, t.lanes[scale].lo, scale)
+	for i, v := range t.lanes {
+		s.AddInt128(v.hi, v.lo, t.low+i)
 	}
 	if t.wide != nil {
 		s.addWide(new(big.Int).Set(t.wide), t.scale)
@@ -93,17 +95,63 @@ func (s *Sum) addNumber(n *number) {
 		}
 		s.addWide(v, n.scale)
 	default:
-		v := int128{int64(n.hi), n.lo}
-		if n.neg {
-			v = v.neg()
+		s.addUnits(n.units, n.neg, n.scale)
+		if n.parts != (uint128{}) {
+			s.addUnits(n.parts, n.neg, n.partScale)
 		}
-		s.AddInt128(v.hi, v.lo, n.scale)
 	}
 }
 
-func (s *Sum) grow(scale int) {
-	if n := scale + 1 - len(s.lanes); n > 0 {
-		s.lanes = append(s.lanes, make([]int128, n)...) // exactly so many: a great many sums of one value are kept
+func (s *Sum) addUnits(u uint128, neg bool, scale int) {
+	v := int128{int64(u.hi), u.lo}
+	if neg {
+		v = v.neg()
+	}
+	s.AddInt128(v.hi, v.lo, scale)
+}
+
+// lane returns the lane of a scale.
+func (s *Sum) lane(scale int) *int128 {
+	i := scale - s.low
+	if uint(i) < uint(len(s.lanes)) {
+		return &s.lanes[i]
+	}
+	switch {
+	case len(s.lanes) == 0:
+		s.low = scale
+		s.lanes = append(s.lanes, int128{})
+	case i < 0:
+		s.lanes = append(make([]int128, -i, len(s.lanes)-i), s.lanes...)
+		s.low = scale
+	default:
+		s.lanes = append(s.lanes, make([]int128, i+1-len(s.lanes))...)
+	}
+	return &s.lanes[scale-s.low]
+}
+
+// Compact makes s hold its value in as little memory as it can: a Sum that many cells went into, and few more will.
+func (s *Sum) Compact() {
+	var v int128
+	top := 0
+	for i, lane := range s.lanes {
+		if lane == (int128{}) {
+			continue
+		}
+		var ok bool
+		if v, ok = v.timesTen(i - top); !ok {
+			return
+		}
+		var overflow bool
+		if v, overflow = v.add(lane); overflow {
+			return
+		}
+		top = i
+	}
+	switch {
+	case v == int128{}:
+		s.lanes, s.low = nil, 0
+	case cap(s.lanes) > 1:
+		s.lanes, s.low = []int128{v}, s.low+top
 	}
 }
 
@@ -137,7 +185,7 @@ func (s *Sum) value() (v *big.Int, scale int) {
 	top := 0
 	for i := range s.lanes {
 		if s.lanes[i] != (int128{}) {
-			top = i
+			top = s.low + i
 		}
 	}
 	if top > scale {
@@ -147,7 +195,7 @@ func (s *Sum) value() (v *big.Int, scale int) {
 	for i := range s.lanes {
 		if lane := s.lanes[i]; lane != (int128{}) {
 			t := lane.big()
-			v.Add(v, t.Mul(t, pow10(scale-i)))
+			v.Add(v, t.Mul(t, pow10(scale-s.low-i)))
 		}
 	}
 	return reduce(v, scale)
