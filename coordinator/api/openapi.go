@@ -22,17 +22,21 @@ var writeCodes = append([]problem.Code{
 // problemsOf lists what each call may answer besides its success: its own codes here; every call can also answer
 // bad_request to what is malformed, and internal.
 var problemsOf = map[string][]problem.Code{
-	"list_files":    {problem.FileNotFound, problem.Forbidden, problem.StorageUnavailable},
-	"preview_file":  {problem.FileNotFound, problem.Forbidden, problem.StorageUnavailable},
-	"schedule_work": append([]problem.Code{problem.FileNotFound, problem.Forbidden, problem.KeyConflict, problem.TooManyWorks}, writeCodes...),
-	"list_works":    leaderCodes,
-	"get_result":    append([]problem.Code{problem.UnknownWork}, leaderCodes...),
-	"watch_work":    append([]problem.Code{problem.UnknownWork}, leaderCodes...),
-	"cancel_work":   append([]problem.Code{problem.UnknownWork}, writeCodes...),
-	"clean_works":   writeCodes,
-	"cluster":       leaderCodes,
-	"healthz":       {},
-	"readyz":        {problem.NoLeader},
+	"list_files":       {problem.FileNotFound, problem.Forbidden, problem.StorageUnavailable},
+	"preview_file":     {problem.FileNotFound, problem.Forbidden, problem.StorageUnavailable},
+	"schedule_work":    append([]problem.Code{problem.FileNotFound, problem.Forbidden, problem.KeyConflict, problem.TooManyWorks}, writeCodes...),
+	"list_works":       leaderCodes,
+	"get_result":       append([]problem.Code{problem.UnknownWork}, leaderCodes...),
+	"watch_work":       append([]problem.Code{problem.UnknownWork}, leaderCodes...),
+	"cancel_work":      append([]problem.Code{problem.UnknownWork}, writeCodes...),
+	"clean_works":      writeCodes,
+	"cluster_announce": {problem.UnknownNode, problem.NoLeader, problem.OutcomeUnknown, problem.Busy, problem.Timeout},
+	"cluster_add":      {problem.NodeConflict, problem.NoLeader, problem.OutcomeUnknown, problem.Busy},
+	"cluster_remove":   {problem.UnknownNode, problem.QuorumAtRisk, problem.NoLeader, problem.OutcomeUnknown, problem.Busy},
+	"cluster_transfer": {problem.UnknownNode, problem.NodeConflict, problem.NoLeader, problem.OutcomeUnknown, problem.Busy},
+	"cluster":          leaderCodes,
+	"healthz":          {},
+	"readyz":           {problem.NoLeader},
 }
 
 // describe finishes the OpenAPI document: the problems of each call, the examples, the streams.
