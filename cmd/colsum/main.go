@@ -40,11 +40,14 @@ type cli struct {
 	Schedule ScheduleCmd `cmd:"" help:"Ask a cluster to sum a file; prints the work id."`
 	Works    WorksCmd    `cmd:"" help:"List a cluster's works and how many are in progress."`
 	Result   ResultCmd   `cmd:"" help:"Print the result of a work."`
+	Watch    WatchCmd    `cmd:"" help:"Follow a work to its end."`
 	Cancel   CancelCmd   `cmd:"" help:"Stop a work."`
 	Files    FilesCmd    `cmd:"" help:"List the files that a cluster can sum."`
-	Cluster  ClusterCmd  `cmd:"" help:"Look at a cluster's nodes and workers."`
+	Cluster  ClusterCmd  `cmd:"" help:"Look at a cluster's nodes and workers, and change its members."`
 	Generate GenerateCmd `cmd:"" help:"Write a CSV file of random numbers."`
 	Version  VersionCmd  `cmd:"" help:"Print the version."`
+
+	Completion CompletionCmd `cmd:"" help:"Print the completions of a shell."`
 }
 
 const description = `colsum sums every 10th column of huge CSV files, exactly.
@@ -86,6 +89,7 @@ func run(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(parser.Model)
 	return report(os.Stderr, parsed.Selected().Path(), parsed.Run())
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"colsum/csvsum"
+
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -22,7 +24,10 @@ func newBar(total int64, what string) *bar {
 		b.shown = progressbar.NewOptions64(max(total, 1),
 			progressbar.OptionSetWriter(os.Stderr),
 			progressbar.OptionSetDescription(what),
-			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowBytes(true), // and bytes a second
+			progressbar.OptionShowTotalBytes(true),
+			progressbar.OptionSetElapsedTime(true),
+			progressbar.OptionSetPredictTime(true), // the time left
 			progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionFullWidth(),
@@ -39,6 +44,20 @@ func (b *bar) set(n int64) {
 	if b.shown != nil {
 		_ = b.shown.Set64(min(n, b.shown.GetMax64()-1))
 	}
+}
+
+// show moves the bar to where a work of a cluster is.
+func (b *bar) show(p csvsum.Progress) {
+	if b.shown == nil || p.BytesTotal <= 0 {
+		return
+	}
+	if b.shown.GetMax64() != p.BytesTotal {
+		b.shown.ChangeMax64(p.BytesTotal)
+	}
+	if since := p.StorageUnreachableSince; since != nil {
+		b.shown.Describe("storage does not answer since " + since.Local().Format(time.TimeOnly))
+	}
+	b.set(p.BytesDone)
 }
 
 // finish removes the bar.

@@ -25,7 +25,9 @@ type ScheduleCmd struct {
 }
 
 func (*ScheduleCmd) Help() string {
-	return `Examples:
+	return `The work goes on without this command: Ctrl-C during --wait ends the waiting only.
+
+Examples:
   colsum schedule big.csv
   colsum schedule s3://bucket/big.csv --columns 3,price --wait
   colsum schedule big.csv --server host1:5000,host2:5000 --first 2 --every 10 --json`
@@ -77,10 +79,12 @@ type ResultCmd struct {
 }
 
 func (*ResultCmd) Help() string {
-	return `Exit status 1 for a work that failed or was cancelled.
+	return `Prints what is known now, whatever the status; with --wait, at the end. Exit status 1 for a work that failed or was
+cancelled.
 
-Example:
-  colsum result "$(colsum schedule big.csv)" --wait`
+Examples:
+  colsum result "$(colsum schedule big.csv)" --wait
+  colsum result 0199e0a4-7c1e-7a53-9c44-0d2f4b8f0a11 --json | jq .total`
 }
 
 func (c *ResultCmd) Run(ctx context.Context) error {
@@ -93,30 +97,6 @@ func (c *ResultCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return printResult(raw, doc, c.JSON)
-}
-
-// waitAndPrint follows a work to its end and prints it, with a bar on a terminal.
-func waitAndPrint(ctx context.Context, cl *client, id string, raw bool) error {
-	bar := newBar(1, "work "+id)
-	defer bar.finish()
-	wait := longPoll
-	if bar.shown != nil {
-		wait = 500 * time.Millisecond // the bar wants to move
-	}
-	for {
-		answer, doc, err := fetch(ctx, cl, id, wait)
-		if err != nil {
-			return err
-		}
-		if ended(doc.Status) {
-			bar.finish()
-			return printResult(answer, doc, raw)
-		}
-		if bar.shown != nil && doc.Progress.BytesTotal > 0 {
-			bar.shown.ChangeMax64(doc.Progress.BytesTotal)
-			bar.set(doc.Progress.BytesDone)
-		}
-	}
 }
 
 // fetch reads a work's document, after its end or after wait.

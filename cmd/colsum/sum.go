@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // SumCmd sums files on this machine.
 type SumCmd struct {
-	Files   []string `arg:"" name:"file" help:"Files on this machine, or s3://bucket/key."`
+	Files   []string `arg:"" name:"file" help:"Files on this machine, s3://bucket/key, or - for the standard input."`
 	Workers int      `placeholder:"N" help:"Goroutines that scan (default: one for each processor)."`
 	JSON    bool     `help:"Print the result document of each file as one line of JSON, indented for a single file."`
 
@@ -28,18 +29,23 @@ type SumCmd struct {
 
 func (*SumCmd) Help() string {
 	return `Nothing is rounded: the sums have the same digits whatever the chunk and the number of workers. Exit status 1 if one
-of the files failed; the others are summed all the same.
+of the files failed; the others are summed all the same. The standard input, unless it is a file, is first written to a
+nameless file in TMPDIR (/tmp), which is gone however the command ends.
 
 Examples:
   colsum sum data/big.csv
   colsum sum --columns 3,price --json sales.csv
   colsum sum --first 2 --every 10 --delimiter ';' --decimal , a.csv b.csv
+  zcat big.csv.gz | colsum sum -
   MINIO_ENDPOINT=localhost:9000 MINIO_ACCESS_KEY=... MINIO_SECRET_KEY=... colsum sum s3://bucket/big.csv`
 }
 
 func (c *SumCmd) Validate() error {
 	if c.Workers < 0 {
 		return usagef("--workers: must be at least 1, got %d", c.Workers)
+	}
+	if first := slices.Index(c.Files, stdin); first >= 0 && slices.Contains(c.Files[first+1:], stdin) {
+		return usagef("<file>: - is the standard input, which can be read once only")
 	}
 	_, err := c.Options()
 	return err
@@ -113,16 +119,9 @@ func (c *SumCmd) sum(ctx context.Context, path string, opt csvsum.Options) *csvs
 
 // fill does the work of sum.
 func (c *SumCmd) fill(ctx context.Context, doc *csvsum.Document, opt csvsum.Options) error {
-	files, name, err := openStore(doc.Filepath, &c.AccessFlags)
+	info, open, err := c.open(ctx, doc.Filepath)
 	if err != nil {
 		return err
-	}
-	info, err := files.Stat(ctx, name)
-	if err != nil {
-		return err
-	}
-	open := func(ctx context.Context, off, want int64) (io.ReadCloser, error) {
-		return files.Open(ctx, info, off, want)
 	}
 	doc.File = &csvsum.DocFile{Size: info.Size, Version: info.Version}
 	doc.Progress.BytesTotal = info.Size
@@ -156,6 +155,21 @@ func (c *SumCmd) fill(ctx context.Context, doc *csvsum.Document, opt csvsum.Opti
 		doc.Progress.BytesPerSecond = math.Round(float64(info.Size) / s)
 	}
 	return nil
+}
+
+// open returns a file and how to read it from any place.
+func (c *SumCmd) open(ctx context.Context, path string) (storage.Info, opener, error) {
+	if path == stdin {
+		return openStdin(ctx)
+	}
+	files, name, err := openStore(path, &c.AccessFlags)
+	if err != nil {
+		return storage.Info{}, nil, err
+	}
+	info, err := files.Stat(ctx, name)
+	return info, func(ctx context.Context, off, want int64) (io.ReadCloser, error) {
+		return files.Open(ctx, info, off, want)
+	}, err
 }
 
 // faultError is a defect of the file as a document tells it.

@@ -117,7 +117,7 @@ func checkMessage(t *testing.T, got outcome, code int, want []string) {
 
 // Every command answers --help with its flags, their environment variables and an example.
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"serve", "worker", "sum", "schedule", "works", "result", "cancel", "files", "generate"} {
+	for _, command := range []string{"serve", "worker", "sum", "schedule", "works", "result", "watch", "cancel", "files", "generate"} {
 		got := invoke(t, "", nil, command, "--help")
 		if got.code != 0 || !strings.Contains(got.stdout, "COLSUM_") || !strings.Contains(got.stdout, "Example") {
 			t.Errorf("%s --help: exit status %d, want 0 and an example and the environment variables\n%s%s", command, got.code, got.stdout, got.stderr)
