@@ -97,6 +97,7 @@ type automaton struct {
 	comment byte // 0 for none
 	pad     byte // none of delim, newline, quote and comment
 	quotes  bool // the last piece that a vector kernel indexed held quotes
+	literal bool // the last piece that a vector kernel indexed held quotes that were text
 	mixed   bool // the portable kernel has met bytes below ceiling that end nothing
 	tail    [64]byte
 	masks   [maskBlocks]masks

@@ -3,6 +3,7 @@ package csvsum
 import (
 	"bytes"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"github.com/hashicorp/go-msgpack/v2/codec"
@@ -94,4 +95,26 @@ func TestPlanRoundTrip(t *testing.T) {
 			t.Errorf("got %+v, want %+v", q, *plan)
 		}
 	}
+}
+
+// TestPartialMemory: what waits in a coordinator's fold is small.
+func TestPartialMemory(t *testing.T) {
+	data := shapes[0].file(1 << 20)
+	plan := mustSniff(t, data, Options{Header: "no"})
+	eachKernel(t, func(t *testing.T, k *kernel) {
+		b := encode(t, scanBytes(t, k, &plan.Spec, data, Task{0, plan.Spec.Size, RecordStart}))
+		const n = 1000
+		kept := make([]Partial, n)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range kept {
+			decode(t, b, &kept[i])
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if each := (after.HeapAlloc - before.HeapAlloc) / n; each > 1300 || len(kept[n-1].Columns) != 10 {
+			t.Errorf("a decoded partial of 10 columns takes %d bytes of heap besides itself, want less than 1300", each)
+		}
+	})
 }

@@ -151,7 +151,7 @@ closing:
 
 trim:
 	CMPQ BX, DX
-	JGE odd
+	JGE empty
 	CMPB (DX), $0x0a
 	JNE blanks
 	CMPB -1(DX), $0x0d
@@ -192,6 +192,16 @@ left:
 right:
 	DECQ DX
 	JMP number
+
+empty:
+	MOVQ a+0(FP), AX
+	MOVQ CX, DX
+	SUBQ 32(AX), DX
+	MOVQ 72(AX), AX        // empty
+	TESTQ AX, AX
+	JZ odd
+	INCQ (AX)(DX*2)
+	JMP next
 
 // As lanesTables up to the signs; then, as masks of 32 bytes: from byte 0..9 on, and up to byte 0..32 without byte 10.
 DATA lanesMasks<>+0(SB)/8, $0x1000100010001
@@ -335,7 +345,7 @@ closing:
 
 trim:
 	CMPQ BX, DX
-	JGE odd
+	JGE empty
 	CMPB (DX), $0x0a
 	JNE blanks
 	CMPB -1(DX), $0x0d
@@ -376,3 +386,13 @@ left:
 right:
 	DECQ DX
 	JMP number
+
+empty:
+	MOVQ a+0(FP), AX
+	MOVQ CX, DX
+	SUBQ 32(AX), DX
+	MOVQ 72(AX), AX        // empty
+	TESTQ AX, AX
+	JZ odd
+	INCQ (AX)(DX*2)
+	JMP next

@@ -83,7 +83,7 @@ func (r *resolver) next(m *masks) (ends uint64) {
 	ends, lines, quotes, comments := m.ends, m.lines, m.quotes, m.comments
 	if r.inComment {
 		// Nothing counts up to the newline; if there is none, nothing at all.
-		skipped := lines&-lines - 1
+		skipped := upTo(lines, 1)
 		r.inComment = lines == 0
 		ends, quotes, comments = ends&^skipped, quotes&^skipped, comments&^skipped
 	}
@@ -100,13 +100,12 @@ func (r *resolver) next(m *masks) (ends uint64) {
 		r.mirrored = false
 		event := events & -events
 		if quotes&event != 0 {
-			quotes &^= event // in the middle of a field it is text
+			// In the middle of a field it is text, and so are all quotes up to the field's end.
+			quotes &^= upTo(ends, event)
 			continue
 		}
-		newline := lines &^ (event - 1)
-		newline &= -newline
-		skipped := (newline - 1) &^ (event - 1) // up to the end of the block if newline is 0
-		r.inComment = newline == 0
+		skipped := upTo(lines, event)
+		r.inComment = lines&^(event-1) == 0
 		ends, quotes, comments = ends&^skipped, quotes&^skipped, comments&^skipped
 	}
 	// Comments, and quotes that close for us and open for who has the other parity.
@@ -120,6 +119,12 @@ func (r *resolver) next(m *masks) (ends uint64) {
 	r.begins = ends & lines >> 63
 	r.within, r.quotes = within, quotes
 	return ends
+}
+
+// upTo returns the bits from the one bit of from on that are below the first one of m there, or all of them.
+func upTo(m, from uint64) uint64 {
+	m &^= from - 1
+	return (m&-m - 1) &^ (from - 1)
 }
 
 // state returns the state after src, whose last byte is the given bit of the last block.

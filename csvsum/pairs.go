@@ -18,6 +18,7 @@ type pairs struct {
 	lanes []pairLanes
 	cells int         // that each of lanes has taken at most since the last flush
 	total [][16]int64 // what was flushed
+	empty []int64     // empty cells, which the kernels count as numeric as well
 	cols  []uint32    // index of the field of each selected column
 }
 
@@ -35,6 +36,8 @@ type cellRun struct {
 	odd     unsafe.Pointer // *[records*ncols]oddCell, written
 	point   uint32         // the decimal sign
 	quote   uint32         // the quote byte; the delimiter where there is none: no cell begins with it
+	// empty is where empty cells are counted, *[ncols]int64; nil where they are odd: a record that is one is no record.
+	empty unsafe.Pointer
 }
 
 // need makes room for n selected columns of sel and records more cells of each.
@@ -43,6 +46,7 @@ func (p *pairs) need(sel *Selection, n, records int) {
 		p.cols = append(p.cols, uint32(sel.number(len(p.lanes))-1))
 		p.lanes = append(p.lanes, pairLanes{})
 		p.total = append(p.total, [16]int64{})
+		p.empty = append(p.empty, 0)
 	}
 	if p.cells+records > pairCells {
 		p.flush()
@@ -65,7 +69,10 @@ func (p *pairs) flush() {
 // drain moves all that was added to the columns.
 func (p *pairs) drain(columns []Column) {
 	p.flush()
-	for i := range p.total {
+	for i := range min(len(p.total), len(columns)) { // beyond the columns there were only blank lines
+		c := &columns[i]
+		c.Empty += p.empty[i]
+		c.Numeric -= p.empty[i]
 		t := &p.total[i]
 		if *t == ([16]int64{}) {
 			continue
@@ -75,15 +82,21 @@ func (p *pairs) drain(columns []Column) {
 			v.shift(100)
 			v.add(d)
 		}
-		columns[i].Sum.AddInt128(v.hi, v.lo, 0)
+		c.Sum.AddInt128(v.hi, v.lo, 0)
+		last := len(t)
+		for last > 5 && t[last-1] == 0 {
+			last--
+		}
 		v = int128{} // decimals: 10^-1, 10^-3, ... 10^-21
-		for _, d := range t[5:] {
+		for _, d := range t[5:last] {
 			v.shift(100)
 			v.add(d)
 		}
-		columns[i].Sum.AddInt128(v.hi, v.lo, 21)
+		if last > 5 {
+			c.Sum.AddInt128(v.hi, v.lo, 2*last-11)
+		}
 	}
-	p.lanes, p.total, p.cols = p.lanes[:0], p.total[:0], p.cols[:0]
+	p.lanes, p.total, p.empty, p.cols = p.lanes[:0], p.total[:0], p.empty[:0], p.cols[:0]
 }
 
 // int128 is a two's complement integer. A lane total is at most 99 times the rows, so nothing here overflows.

@@ -149,14 +149,19 @@ func (s *scan) text(from, to int) []byte {
 // undo takes back the first n cells of a record that turned out to have a fault.
 func (s *scan) undo(n int, ends []uint32, stop int) {
 	for i := range n {
-		col := &s.p.Columns[i]
-		var v decimal.Sum
-		switch v.AddCell(s.text(s.field(s.spec.Selection.number(i), ends, stop)), s.spec.Dialect.Decimal) {
-		case decimal.Numeric:
-			col.Sum.Sub(&v)
-			col.Numeric--
-		case decimal.Empty:
-			col.Empty--
-		}
+		s.subtract(i, s.text(s.field(s.spec.Selection.number(i), ends, stop)))
+	}
+}
+
+// subtract takes back a cell that is a number or empty.
+func (s *scan) subtract(i int, text []byte) {
+	col := &s.p.Columns[i]
+	var v decimal.Sum
+	switch v.AddCell(text, s.spec.Dialect.Decimal) {
+	case decimal.Numeric:
+		col.Sum.Sub(&v)
+		col.Numeric--
+	case decimal.Empty:
+		col.Empty--
 	}
 }

@@ -152,6 +152,8 @@ type scan struct {
 	records  int  // complete ones that pos holds
 	skip     bool // it is not ours, or a comment
 	comments bool // the piece that was indexed last may hold comment lines
+	feeds    bool // in a NewlineCR file, it may hold an LF that belongs to the CR before it
+	doomed   bool // one of the next records holds a cell that ends the work: take them one by one
 	fresh    bool // it follows a CR: an LF at buf[rec] still belongs to its predecessor
 }
 
@@ -209,6 +211,7 @@ func (s *scan) index() {
 		s.pos = grown
 	}
 	s.comments = s.comment != 0 && bytes.IndexByte(src, s.comment) >= 0
+	s.feeds = !s.masked(src)
 	before := s.state
 	var records int
 	var other State
@@ -260,6 +263,7 @@ func (s *scan) walk() (done bool) {
 		if i += s.batch(i); s.records == 0 {
 			break
 		}
+		s.settle()
 		if !s.skip && s.base+int64(s.rec) >= s.end {
 			return true
 		}

@@ -42,10 +42,10 @@ func checkSplits(t *testing.T, data []byte, n int, rnd *rand.Rand, chunks []int6
 	for _, k := range kernels {
 		for _, chunk := range chunks {
 			if err := same(plan, sumSplit(t, k, plan, data, chunk), want); err != nil {
-				t.Fatalf("%q, variant %d, kernel %s, chunk %d: %v", data, n, k.name, chunk, err)
+				t.Fatalf("%.500q, variant %d, kernel %s, chunk %d: %v", data, n, k.name, chunk, err)
 			}
 			if err := same(plan, sumShuffled(t, k, plan, data, chunk, rnd), want); err != nil {
-				t.Fatalf("%q, variant %d, kernel %s, chunk %d, shuffled: %v", data, n, k.name, chunk, err)
+				t.Fatalf("%.500q, variant %d, kernel %s, chunk %d, shuffled: %v", data, n, k.name, chunk, err)
 			}
 		}
 	}

@@ -84,6 +84,9 @@ func (v vector) cells(s *scan, pos []uint32, records, width, n int) int {
 		point:   uint32(s.spec.Dialect.Decimal),
 		quote:   uint32(s.quote),
 	}
+	if width > 1 {
+		run.empty = unsafe.Pointer(unsafe.SliceData(s.pairs.empty))
+	}
 	if s.quote == 0 {
 		run.quote = uint32(s.delim)
 	}
@@ -108,8 +111,10 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 	if len(src) < 64 || !a.masked(src) {
 		return indexPortable(a, dst, src, base, s)
 	}
-	if s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
-		return a.resolve(masksAVX2, dst, src, base, s)
+	if a.literal || s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
+		out, records, end, other := a.resolve(masksAVX2, dst, src, base, s)
+		a.literal = a.literal && other == Unknown
+		return out, records, end, other
 	}
 	if !a.quotes {
 		out, records, quotes := v.plain(a, dst, src, base)
@@ -134,7 +139,8 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 	if p.bad == 0 {
 		return out, records, end, other
 	}
-	// A quote in the middle of a field.
+	// A quote in the middle of a field, and most likely not the last.
+	a.literal = true
 	out, records, end, _ = a.resolve(masksAVX2, dst, src, base, s)
 	return out, records, end, other
 }
