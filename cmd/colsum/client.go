@@ -28,18 +28,26 @@ func (f *ServerFlags) Validate() error {
 	if f.Retry < 0 {
 		return usagef("--retry: must be at least 0s, got %v", f.Retry)
 	}
-	for i, s := range f.Server {
+	if err := checkServers("--server", f.Server); err != nil {
+		return err
+	}
+	if len(f.Server) == 0 {
+		return usagef("--server: must name at least one coordinator")
+	}
+	return nil
+}
+
+// checkServers makes URLs of servers' addresses, in place.
+func checkServers(flag string, servers []string) error {
+	for i, s := range servers {
 		if !strings.Contains(s, "://") {
 			s = "http://" + s
 		}
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return usagef("--server: must be host:port or an http URL, got %q", f.Server[i])
+			return usagef("%s: must be host:port or an http URL, got %q", flag, servers[i])
 		}
-		f.Server[i] = strings.TrimRight(s, "/")
-	}
-	if len(f.Server) == 0 {
-		return usagef("--server: must name at least one coordinator")
+		servers[i] = strings.TrimRight(s, "/")
 	}
 	return nil
 }

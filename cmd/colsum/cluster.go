@@ -12,7 +12,10 @@ import (
 
 // ClusterCmd holds the commands for whoever runs a cluster.
 type ClusterCmd struct {
-	Status ClusterStatusCmd `cmd:"" help:"Show nodes, leader and workers."`
+	Status   ClusterStatusCmd   `cmd:"" help:"Show nodes, leader and workers."`
+	Add      ClusterAddCmd      `cmd:"" help:"Add a node."`
+	Remove   ClusterRemoveCmd   `cmd:"" help:"Remove a node."`
+	Transfer ClusterTransferCmd `cmd:"" help:"Hand the leadership over."`
 }
 
 // ClusterStatusCmd shows who is there.

@@ -36,6 +36,7 @@ type ServeCmd struct {
 	AdvertiseRPC  string `name:"advertise-rpc" placeholder:"HOST:PORT" help:"How others reach --rpc, if not by its own address."`
 
 	Peer        []string `placeholder:"ID=HOST:PORT" help:"A node of the cluster and its raft address; repeat it for each, this one included, alike on all nodes. Needed for the first start only (default: this node alone)."`
+	Join        []string `placeholder:"URL" help:"A node of a cluster that this one shall become a member of, host:port or URL of its --http; give several (repeated, or parted by commas). Instead of --peer, for the first start only."`
 	ClusterName string   `default:"colsum" placeholder:"NAME" help:"Name of the cluster; nodes and workers of another are turned away (default colsum)."`
 	Workers     *int     `placeholder:"N" help:"Tasks that this process runs at once itself; 0 leaves all to 'colsum worker' (default: one for each processor)."`
 	MinChunk    chunk    `default:"1MiB" placeholder:"BYTES" help:"Smallest chunk that a user may ask for (default 1MiB)."`
@@ -53,7 +54,8 @@ order; a second signal at once. State, and with it every accepted work, survives
 Examples:
   colsum serve
   colsum serve --data /srv/csv --http 0.0.0.0:5000 --advertise-http host1:5000
-  colsum serve --id a --peer a=h1:5001,b=h2:5001,c=h3:5001 --http h1:5000 --raft h1:5001 --rpc h1:5002 --workers 0`
+  colsum serve --id a --peer a=h1:5001,b=h2:5001,c=h3:5001 --http h1:5000 --raft h1:5001 --rpc h1:5002 --workers 0
+  colsum serve --id d --join h1:5000,h2:5000 --http h4:5000 --raft h4:5001 --rpc h4:5002 --workers 0`
 }
 
 func (c *ServeCmd) Validate() error {
@@ -79,11 +81,17 @@ func (c *ServeCmd) Validate() error {
 			if err := checkAddress("--advertise-"+a.flag, a.advertised, 1); err != nil {
 				return err
 			}
-		} else if host, _, _ := net.SplitHostPort(a.addr); wildcard(host) && len(c.Peer) > 0 {
+		} else if host, _, _ := net.SplitHostPort(a.addr); wildcard(host) && len(c.Peer)+len(c.Join) > 0 {
 			return usagef("--advertise-%s: required, because --%s %s names no address that other nodes can reach", a.flag, a.flag, a.addr)
 		}
 	}
 	if err := c.PprofFlags.Validate(); err != nil {
+		return err
+	}
+	if len(c.Join) > 0 && len(c.Peer) > 0 {
+		return usagef("--join: excludes --peer: a node is one of the first members of a cluster or joins one that is there")
+	}
+	if err := checkServers("--join", c.Join); err != nil {
 		return err
 	}
 	_, err := c.peers()
@@ -158,7 +166,8 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	node, err := raftnode.Open(raftnode.Config{
-		ID: c.ID, Cluster: c.ClusterName, Dir: c.Dir, Listener: l.raft, Advertise: c.AdvertiseRaft, Peers: peers, Logger: logger,
+		ID: c.ID, Cluster: c.ClusterName, Dir: c.Dir, Listener: l.raft, Advertise: c.AdvertiseRaft, Peers: peers,
+		Join: len(c.Join) > 0, Logger: logger,
 		Fatal: func(err error) {
 			logger.Error("stopping at once", "because", err)
 			os.Exit(1)
@@ -189,7 +198,7 @@ func (c *ServeCmd) run(ctx context.Context, logger *slog.Logger, l *listeners, n
 
 	server := rpc.NewServer(rpc.ServerConfig{ClusterID: c.ClusterName, Logger: logger}, shown.RPC(coord))
 	front, err := api.New(api.Config{
-		Version: version, Metrics: shown.Handler(), Observe: shown.HTTP(), Logger: logger,
+		Self: self, Version: version, Metrics: shown.Handler(), Observe: shown.HTTP(), Logger: logger,
 	}, coord, node, files)
 	if err != nil {
 		return err
@@ -219,6 +228,7 @@ func (c *ServeCmd) run(ctx context.Context, logger *slog.Logger, l *listeners, n
 		parts.start(ctx, "worker", w.Run)
 	}
 	parts.start(ctx, "http", func(ctx context.Context) error { return front.Serve(ctx, l.http) })
+	parts.start(ctx, "announcer", func(ctx context.Context) error { return front.KeepAnnounced(ctx, c.Join) })
 	logger.Info("colsum serves", "http", "http://"+self.HTTP, "raft", self.Raft, "rpc", self.RPC, "workers", slots, "version", version)
 	return parts.wait(ctx)
 }
