@@ -17,8 +17,8 @@ const (
 	// planNowParallel bounds the heads held in memory, as laneParallel does in a lane.
 	planNowParallel = 16
 	// tardyFor is how long no head is asked for in Submit after a lane did not answer in time: reads that are given up
-	// would double the load of a storage that is slow.
-	tardyFor = 30 * time.Second
+	// would double the load of a storage that is slow. Short, since it may have been this machine that was busy.
+	tardyFor = time.Second
 )
 
 // planNow returns the Plan to follow a Submit, if the file's head can be had at once. Whatever stands against it, be it the
@@ -31,12 +31,12 @@ func (r *reign) planNow(ctx context.Context, s *fsm.Submit, info storage.Info) [
 	if tardy {
 		return nil
 	}
-	select {
-	case r.heads <- struct{}{}:
-	default:
-		return nil
-	}
 	plan, err := within(ctx, planNowRead, func(ctx context.Context) (*csvsum.Plan, error) {
+		select {
+		case r.heads <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 		defer func() { <-r.heads }() // not before the read has ended, even if nobody waits for it any more
 		head, err := r.c.head(ctx, info, min(csvsum.HeadBytes, info.Size))
 		if err != nil {

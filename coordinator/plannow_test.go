@@ -43,7 +43,7 @@ func TestARepeatedSubmitPlansNothing(t *testing.T) {
 	s.want(first, "a.csv", csvsum.Options{})
 }
 
-// A head that does not come in time leaves the work to the planner, and the next submits do not ask for theirs.
+// A head that does not come in time leaves the work to the planner, and for a while submits do not ask for theirs.
 func TestASlowHeadDoesNotHoldUpSubmit(t *testing.T) {
 	s := newStack(t, Config{}).start()
 	s.write("a.csv", table(200, 12, 1))
@@ -61,9 +61,9 @@ func TestASlowHeadDoesNotHoldUpSubmit(t *testing.T) {
 	if w, _ := s.State().Summary(first); w.Status != fsm.Queued {
 		t.Fatalf("status %s, want queued", w.Status)
 	}
-	s.until("the planner asks for the head", func() bool { return opened.Load() == 2 })
+	s.until("the planner asks for the head", func() bool { return opened.Load() >= 2 })
 	second := s.submit("a.csv", csvsum.Options{})
-	s.until("the planner asks for the second head", func() bool { return opened.Load() == 3 })
+	s.until("the planner asks for the second head", func() bool { return opened.Load() >= 3 })
 	r := s.reign.Load()
 	r.mu.Lock()
 	if r.tardy[laneOf("a.csv")].IsZero() {
