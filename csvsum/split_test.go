@@ -29,10 +29,15 @@ func variant(n int) (opt Options, limit int64) {
 	return opt, limit
 }
 
-// checkSplits sums data at several splits, in order and out of it, and compares with the reference.
+// checkSplits sums data under a variant at several splits, in order and out of it, and compares with the reference.
 func checkSplits(t *testing.T, data []byte, n int, rnd *rand.Rand, chunks []int64) {
 	t.Helper()
 	opt, limit := variant(n)
+	checkOptions(t, data, opt, limit, rnd, chunks)
+}
+
+func checkOptions(t *testing.T, data []byte, opt Options, limit int64, rnd *rand.Rand, chunks []int64) {
+	t.Helper()
 	plan, err := Sniff(data, int64(len(data)), opt)
 	if err != nil {
 		return // of Sniff's refusals there is a table
@@ -42,10 +47,10 @@ func checkSplits(t *testing.T, data []byte, n int, rnd *rand.Rand, chunks []int6
 	for _, k := range kernels {
 		for _, chunk := range chunks {
 			if err := same(plan, sumSplit(t, k, plan, data, chunk), want); err != nil {
-				t.Fatalf("%.500q, variant %d, kernel %s, chunk %d: %v", data, n, k.name, chunk, err)
+				t.Fatalf("%.500q, %+v, limit %d, kernel %s, chunk %d: %v", data, opt, limit, k.name, chunk, err)
 			}
 			if err := same(plan, sumShuffled(t, k, plan, data, chunk, rnd), want); err != nil {
-				t.Fatalf("%.500q, variant %d, kernel %s, chunk %d, shuffled: %v", data, n, k.name, chunk, err)
+				t.Fatalf("%.500q, %+v, limit %d, kernel %s, chunk %d, shuffled: %v", data, opt, limit, k.name, chunk, err)
 			}
 		}
 	}
