@@ -48,6 +48,8 @@ func describe(doc *huma.OpenAPI) {
 	})
 	describeBody(doc, "/api/clean_works", cleanBody{}, map[string]string{"older than 20 minutes": `{"max_age":1200}`})
 
+	correct(doc.Components.Schemas)
+
 	stream := doc.Paths["/api/watch_work/{work_id}"].Get.Responses["200"]
 	stream.Description = "Events `work`, each with the result document as its data, the last one `end`; comments in between"
 	stream.Content = map[string]*huma.MediaType{"text/event-stream": {

@@ -50,3 +50,22 @@ func describeBody(doc *huma.OpenAPI, path string, shape any, examples map[string
 		Content:  map[string]*huma.MediaType{"application/json": {Schema: s, Examples: named}, formType: {Schema: s}},
 	}
 }
+
+// correct mends what the schemas of Go types say of null: huma takes a pointer to a struct for never null, and a slice for
+// sometimes null.
+func correct(r huma.Registry) {
+	null := &huma.Schema{Type: "null"}
+	schemas := r.Map()
+	for name, members := range map[string][]string{
+		"Document": {"error", "file", "dialect"}, "WorkSummary": {"error"}, "ColumnResult": {"mean"},
+	} {
+		for _, m := range members {
+			p := schemas[name].Properties
+			p[m] = &huma.Schema{AnyOf: []*huma.Schema{p[m], null}}
+		}
+	}
+	for _, m := range []string{"results", "bad_cells", "warnings"} {
+		schemas["Document"].Properties[m].Nullable = false
+	}
+	schemas["Document"].Properties["status"].Enum = []any{"queued", "running", "done", "failed", "cancelled"}
+}

@@ -1,0 +1,6 @@
+export default {
+  input: 'openapi.json',
+  output: { path: 'client', module: { extension: '.js' } },
+  plugins: ['@hey-api/client-fetch', '@hey-api/typescript', '@hey-api/sdk'],
+  logs: { level: 'warn' },
+};
