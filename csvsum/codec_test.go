@@ -11,13 +11,20 @@ import (
 	"colsum/decimal"
 )
 
+// The handles cache what they learn of the types.
+var encoding, decoding codec.MsgpackHandle
+
+func init() {
+	encoding.Canonical = true
+	encoding.WriteExt = true
+	decoding.RawToString = true
+	decoding.WriteExt = true
+}
+
 func encode(t testing.TB, v any) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	h := codec.MsgpackHandle{}
-	h.Canonical = true
-	h.WriteExt = true
-	if err := codec.NewEncoder(&b, &h).Encode(v); err != nil {
+	if err := codec.NewEncoder(&b, &encoding).Encode(v); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -25,10 +32,7 @@ func encode(t testing.TB, v any) []byte {
 
 func decode(t testing.TB, b []byte, v any) {
 	t.Helper()
-	h := codec.MsgpackHandle{}
-	h.RawToString = true
-	h.WriteExt = true
-	if err := codec.NewDecoderBytes(b, &h).Decode(v); err != nil {
+	if err := codec.NewDecoderBytes(b, &decoding).Decode(v); err != nil {
 		t.Fatal(err)
 	}
 }

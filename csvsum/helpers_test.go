@@ -114,7 +114,7 @@ func sumShuffled(t testing.TB, k *kernel, plan *Plan, data []byte, chunk int64, 
 		if v2, _ := f.Offer(i, p); f.IsDone(i) && v2 != Duplicate {
 			t.Fatalf("task %d offered twice: verdict %d", i, v2)
 		}
-		if rnd.IntN(4) == 0 {
+		if rnd.Int64N(4+n/2) == 0 {
 			f = reopen(t, f)
 		}
 	}
