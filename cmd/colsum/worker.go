@@ -66,6 +66,7 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	if c.Slots == 0 {
 		c.Slots = runtime.GOMAXPROCS(0)
 	}
+	limitMemory(c.Slots)
 	shown, err := listen(ctx, "--metrics", c.Metrics)
 	if err != nil {
 		return err
