@@ -15,29 +15,30 @@ const identityFile = "identity.json"
 type identity struct {
 	Cluster string `json:"cluster"`
 	Node    string `json:"node"`
+	// Unborn: the node may not vote yet, see birth.go.
+	Unborn bool `json:"unborn,omitempty"`
 }
 
-// claim checks that dir belongs to want, and makes it so if it belongs to nobody yet.
-func claim(dir string, want identity) error {
+// claim checks that dir belongs to want, and makes it so if it belongs to nobody yet. It returns what the folder says.
+func claim(dir string, want identity) (have identity, err error) {
 	path := filepath.Join(dir, identityFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return writeIdentity(path, want)
+		return want, writeIdentity(path, want)
 	}
 	if err != nil {
-		return fmt.Errorf("read identity: %w", err)
+		return have, fmt.Errorf("read identity: %w", err)
 	}
-	var have identity
 	if err := json.Unmarshal(text, &have); err != nil {
-		return fmt.Errorf("read identity: %s: %w", path, err)
+		return have, fmt.Errorf("read identity: %s: %w", path, err)
 	}
 	switch {
 	case have.Cluster != want.Cluster:
-		return fmt.Errorf("%w: %s is of cluster %q, this node is of cluster %q", ErrIdentity, dir, have.Cluster, want.Cluster)
+		return have, fmt.Errorf("%w: %s is of cluster %q, this node is of cluster %q", ErrIdentity, dir, have.Cluster, want.Cluster)
 	case have.Node != want.Node:
-		return fmt.Errorf("%w: %s is of node %q, this is node %q", ErrIdentity, dir, have.Node, want.Node)
+		return have, fmt.Errorf("%w: %s is of node %q, this is node %q", ErrIdentity, dir, have.Node, want.Node)
 	}
-	return nil
+	return have, nil
 }
 
 // writeIdentity writes the file whole or not at all.

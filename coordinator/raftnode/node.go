@@ -50,11 +50,13 @@ type Node struct {
 	raft  *raft.Raft
 	trans *raft.NetworkTransport
 	wire  *stream // below trans
+	gate  *gate   // before trans
 	store *raftboltdb.BoltStore
 	guard *guard // before store
 	logs  raft.LogStore
 
 	listening net.Addr
+	identity  identity // as found at Open
 
 	notify   chan bool             // from raft: leadership won or lost, in order
 	observed chan raft.Observation // from raft: who leads, who answers
@@ -109,18 +111,23 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 		return nil, err
 	}
 	conf := n.raftConfig(logger)
-	if err := n.bootstrap(conf, snapshots); err != nil {
+	members, err := n.bootstrap(conf, snapshots)
+	if err != nil {
 		return nil, err
 	}
-	n.raft, err = raft.NewRaft(conf, state, n.logs, n.guard, snapshots, n.trans)
+	n.raft, err = raft.NewRaft(conf, state, n.logs, n.guard, snapshots, n.gate)
 	if err != nil {
 		return nil, fmt.Errorf("start raft: %w", err)
 	}
 	n.watcher = raft.NewObserver(n.observed, false, wanted)
 	n.raft.RegisterObserver(n.watcher)
+	n.done.Go(func() { n.gate.run(n.quit, n.raft.LastIndex) })
 	n.done.Go(n.watch)
 	n.done.Go(func() { n.guard.watch(n.quit) })
 	n.done.Go(n.hurry)
+	if n.gate.unborn.Load() {
+		n.done.Go(func() { n.beBorn(members) })
+	}
 	return n, nil
 }
 
@@ -157,7 +164,7 @@ func (n *Node) openStores() error {
 		return fmt.Errorf("open raft log %s: %w", path, err)
 	}
 	n.store = store
-	if err := claim(n.cfg.Dir, identity{Cluster: n.cfg.Cluster, Node: n.cfg.ID}); err != nil {
+	if n.identity, err = claim(n.cfg.Dir, identity{Cluster: n.cfg.Cluster, Node: n.cfg.ID}); err != nil {
 		return err
 	}
 	n.guard = newGuard(store, store, n.cfg.DiskTimeout, n.cfg.Fatal, n.log)
@@ -187,6 +194,7 @@ func (n *Node) openTransport(logger hclog.Logger) error {
 		Timeout:         rpcTimeout,
 		Logger:          logger,
 	})
+	n.gate = newGate(n.trans)
 	return nil
 }
 
@@ -209,29 +217,35 @@ func (n *Node) raftConfig(logger hclog.Logger) *raft.Config {
 	return conf
 }
 
-// bootstrap writes the first membership into an empty folder. Every node does so by itself; as all are given the same
-// list the first entries of their logs are equal.
-func (n *Node) bootstrap(conf *raft.Config, snapshots raft.SnapshotStore) error {
-	old, err := raft.HasExistingState(n.logs, n.store, snapshots)
-	if err != nil {
-		return fmt.Errorf("look at raft log: %w", err)
-	}
-	if old || n.cfg.Join {
-		return nil
-	}
+// bootstrap writes the first membership into an empty folder. Of several nodes each does so by itself, once it knows that all
+// are empty: see birth.go. As all are given the same list, the first entries of their logs are equal.
+func (n *Node) bootstrap(conf *raft.Config, snapshots raft.SnapshotStore) (raft.Configuration, error) {
 	members := raft.Configuration{}
 	for _, p := range n.cfg.Peers {
 		members.Servers = append(members.Servers, raft.Server{
 			Suffrage: raft.Voter, ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Addr),
 		})
 	}
+	n.gate.unborn.Store(n.identity.Unborn)
+	old, err := raft.HasExistingState(n.logs, n.store, snapshots)
+	if err != nil {
+		return members, fmt.Errorf("look at raft log: %w", err)
+	}
+	if old || n.cfg.Join {
+		return members, nil
+	}
+	if len(members.Servers) > 1 {
+		n.identity.Unborn = true
+		n.gate.unborn.Store(true)
+		return members, writeIdentity(filepath.Join(n.cfg.Dir, identityFile), n.identity)
+	}
 	if len(members.Servers) == 0 {
 		members.Servers = []raft.Server{{Suffrage: raft.Voter, ID: conf.LocalID, Address: n.trans.LocalAddr()}}
 	}
 	if err := raft.BootstrapCluster(conf, n.logs, n.store, snapshots, n.trans, members); err != nil {
-		return fmt.Errorf("bootstrap: %w", err)
+		return members, fmt.Errorf("bootstrap: %w", err)
 	}
-	return nil
+	return members, nil
 }
 
 // ID is the node's id in the cluster.
