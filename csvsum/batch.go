@@ -161,7 +161,7 @@ func cellsPortable(s *scan, pos []uint32, records, width, n int) int {
 		}
 		field := s.spec.Selection.number(i) - 1
 		for end := field; end < len(pos)-1; end += width {
-			if l.add(buf, int(pos[end]+1), int(pos[end+1]), point) {
+			if at := pos[end] + 1; buf[at] != s.quote && l.add(buf, int(at), int(pos[end+1]), point) {
 				continue
 			}
 			from, to := s.trimmed(s.place(pos, width, end))

@@ -2,6 +2,7 @@ package csvsum
 
 import (
 	"math/bits"
+	"slices"
 	"unsafe"
 )
 
@@ -18,7 +19,8 @@ type pairs struct {
 	lanes []pairLanes
 	cells int         // that each of lanes has taken at most since the last flush
 	total [][16]int64 // what was flushed
-	empty []int64     // empty cells, which the kernels count as numeric as well
+	rows  []int64     // rows[i] records went into the first i+1 columns and no others
+	empty []int64     // empty cells, which are counted by rows as well
 	cols  []uint32    // index of the field of each selected column
 }
 
@@ -42,11 +44,15 @@ type cellRun struct {
 
 // need makes room for n selected columns of sel and records more cells of each.
 func (p *pairs) need(sel *Selection, n, records int) {
-	for len(p.lanes) < n {
-		p.cols = append(p.cols, uint32(sel.number(len(p.lanes))-1))
-		p.lanes = append(p.lanes, pairLanes{})
-		p.total = append(p.total, [16]int64{})
-		p.empty = append(p.empty, 0)
+	if have := len(p.lanes); have < n {
+		p.lanes = append(p.lanes, make([]pairLanes, n-have)...)
+		p.total = append(p.total, make([][16]int64, n-have)...)
+		p.rows = append(p.rows, make([]int64, n-have)...)
+		p.empty = append(p.empty, make([]int64, n-have)...)
+		p.cols = slices.Grow(p.cols, n-have)
+		for i := have; i < n; i++ {
+			p.cols = append(p.cols, uint32(sel.number(i)-1))
+		}
 	}
 	if p.cells+records > pairCells {
 		p.flush()
@@ -69,10 +75,15 @@ func (p *pairs) flush() {
 // drain moves all that was added to the columns.
 func (p *pairs) drain(columns []Column) {
 	p.flush()
-	for i := range min(len(p.total), len(columns)) { // beyond the columns there were only blank lines
+	rows := int64(0)
+	for i := len(p.total) - 1; i >= 0; i-- {
+		rows += p.rows[i]
+		if i >= len(columns) {
+			continue // there were only blank lines
+		}
 		c := &columns[i]
 		c.Empty += p.empty[i]
-		c.Numeric -= p.empty[i]
+		c.Numeric += rows - p.empty[i]
 		t := &p.total[i]
 		if *t == ([16]int64{}) {
 			continue
@@ -96,7 +107,7 @@ func (p *pairs) drain(columns []Column) {
 			c.Sum.AddInt128(v.hi, v.lo, 2*last-11)
 		}
 	}
-	p.lanes, p.total, p.empty, p.cols = p.lanes[:0], p.total[:0], p.empty[:0], p.cols[:0]
+	p.lanes, p.total, p.rows, p.empty, p.cols = p.lanes[:0], p.total[:0], p.rows[:0], p.empty[:0], p.cols[:0]
 }
 
 // int128 is a two's complement integer. A lane total is at most 99 times the rows, so nothing here overflows.

@@ -86,6 +86,9 @@ func (v vector) cells(s *scan, pos []uint32, records, width, n int) int {
 	}
 	if width > 1 {
 		run.empty = unsafe.Pointer(unsafe.SliceData(s.pairs.empty))
+		s.pairs.rows[n-1] += int64(records)
+	} else { // the column may go again, if there are only blank lines
+		s.p.Columns[0].Numeric += int64(records)
 	}
 	if s.quote == 0 {
 		run.quote = uint32(s.delim)
@@ -96,12 +99,8 @@ func (v vector) cells(s *scan, pos []uint32, records, width, n int) int {
 	} else {
 		left = addCellsAVX2(&run)
 	}
-	columns := s.p.Columns[:n]
-	for i := range columns {
-		columns[i].Numeric += int64(records)
-	}
 	for _, o := range s.left[:left] {
-		columns[o.col].Numeric--
+		s.p.Columns[o.col].Numeric--
 	}
 	return left
 }
