@@ -243,9 +243,10 @@ func (r *reign) pause(d time.Duration) bool {
 }
 
 // runAhead is how many tasks may be done beyond the fold frontier: their partials wait in every node's memory, so wider
-// ones get fewer. 32 MiB at about 400 bytes a column, as a decoded sum of 17 decimals takes; columns 0 when not known yet.
+// ones get fewer. 32 MiB at about 128 bytes a column, decoded; 64 MiB for the widest, so that a few slots may be at them.
+// columns is 0 when not known yet.
 func runAhead(columns int) int64 {
-	const budget, perColumn, least, most = 32 << 20, 400, 32, 16384
+	const budget, perColumn, least, most = 32 << 20, 128, 8, 16384
 	if columns == 0 {
 		return 1024
 	}
