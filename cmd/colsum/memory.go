@@ -5,17 +5,12 @@ import (
 	"runtime/debug"
 )
 
-// A worker needs little besides what it reads into: storage has 64 MiB of buffers, a slot less than 1 MiB. But a record may
-// be long, and the buffer that held it is given back right after: without a limit the collector would let several of those
-// pile up. The limit is a soft one: what is in use may exceed it.
-const (
-	workerMemory = 64 << 20
-	slotMemory   = 8 << 20
-)
-
-// limitMemory sets the limit for a worker's process, unless GOMEMLIMIT does.
+// limitMemory keeps a process that sums within 64 MiB for storage's buffers and 32 MiB for all else, of which the program
+// itself takes about 18. Left alone the collector would wait until there is as much garbage as there are buffers. It costs
+// little: the buffers hold no pointers, so nothing of them is scanned. GOMEMLIMIT, where set, counts instead.
 func limitMemory(slots int) {
+	const buffers, rest, slot = 64 << 20, 8 << 20, 2 << 20
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(workerMemory + int64(slots)*slotMemory)
+		debug.SetMemoryLimit(buffers + rest + slot*int64(slots))
 	}
 }

@@ -62,6 +62,7 @@ func (c *SumCmd) Run(ctx context.Context) error {
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
+	limitMemory(c.Workers)
 	failed := false
 	for i, path := range c.Files {
 		doc := c.sum(ctx, path, opt)

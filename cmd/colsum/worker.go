@@ -75,6 +75,7 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	limitMemory(c.Slots)
 	files, err := c.router()
 	if err != nil {
 		return err

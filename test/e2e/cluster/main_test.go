@@ -57,21 +57,28 @@ func buildAndRun(m *testing.M) (int, error) {
 const patience = 2 * time.Minute
 
 // environ is the environment of the programs under test: the keys, and nothing of the developer's own settings.
-func environ() []string {
+func environ(extra ...string) []string {
 	var env []string
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "COLSUM_") && !strings.HasPrefix(e, "AWS_") && !strings.HasPrefix(e, "MINIO_") {
 			env = append(env, e)
 		}
 	}
-	return append(env, "MINIO_ACCESS_KEY="+storagetest.AccessKey, "MINIO_SECRET_KEY="+storagetest.SecretKey)
+	env = append(env, "MINIO_ACCESS_KEY="+storagetest.AccessKey, "MINIO_SECRET_KEY="+storagetest.SecretKey)
+	return append(env, extra...)
 }
 
 // run runs the program to its end and returns its exit status and what it wrote, which is searched for keys.
 func run(t testing.TB, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return runWith(t, nil, args...)
+}
+
+// runWith is run with more in the environment.
+func runWith(t testing.TB, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir, cmd.Env = t.TempDir(), environ()
+	cmd.Dir, cmd.Env = t.TempDir(), environ(env...)
 	var out, msg bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &msg
 	err := cmd.Run()
@@ -103,10 +110,13 @@ func generate(t testing.TB, path string, rows, seed int, flags ...string) {
 	}
 }
 
+// wrongKey is a secret key that the server does not know.
+const wrongKey = "not-the-secret-of-the-server"
+
 // noKeys fails the test if text holds an S3 key.
 func noKeys(t testing.TB, where string, text []byte) {
 	t.Helper()
-	for _, key := range []string{storagetest.AccessKey, storagetest.SecretKey} {
+	for _, key := range []string{storagetest.AccessKey, storagetest.SecretKey, wrongKey} {
 		if i := bytes.Index(text, []byte(key)); i >= 0 {
 			t.Errorf("%s holds the S3 key %q: ...%q...", where, key, text[max(0, i-80):min(len(text), i+len(key)+20)])
 		}

@@ -28,10 +28,10 @@ type cluster struct {
 	urls  []string // of the nodes' HTTP
 	rpc   []string // --coordinator flags
 	flags []string // storage flags of all
+	procs []*process
 
-	mu       sync.Mutex
-	answers  bytes.Buffer // mu; every body that came over HTTP
-	searched bool
+	mu      sync.Mutex
+	answers bytes.Buffer // mu; every body that came over HTTP
 }
 
 // startCluster starts coordinators without workers of their own, and workers of two slots. Storage is given up for the time
@@ -71,6 +71,7 @@ func (c *cluster) worker(id, data string) *process {
 
 // A process is one run of the program that goes on.
 type process struct {
+	name string
 	cmd  *exec.Cmd
 	log  string
 	done chan struct{}
@@ -79,7 +80,7 @@ type process struct {
 // spawn starts the program; the test's end kills it and shows the end of its log if the test failed.
 func (c *cluster) spawn(name string, args ...string) *process {
 	c.t.Helper()
-	p := &process{log: filepath.Join(c.dir, name+".log"), done: make(chan struct{})}
+	p := &process{name: name, log: filepath.Join(c.dir, name+".log"), done: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		c.t.Fatal(err)
@@ -95,6 +96,7 @@ func (c *cluster) spawn(name string, args ...string) *process {
 		p.cmd.Wait()
 		close(p.done)
 	}()
+	c.procs = append(c.procs, p)
 	c.t.Cleanup(func() {
 		p.cmd.Process.Kill()
 		<-p.done
@@ -120,8 +122,11 @@ func (c *cluster) signal(p *process, s syscall.Signal) {
 }
 
 // search looks for the S3 keys in every state folder, log and answer of the cluster. That the search finds what is there
-// is shown by the names of files, which must be found.
+// is shown by words that must be found.
 func (c *cluster) search() {
+	if c.t.Failed() {
+		return // it may not have come to anything
+	}
 	var logs, state []byte
 	err := filepath.WalkDir(c.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -143,9 +148,12 @@ func (c *cluster) search() {
 		c.t.Error(err)
 	}
 	noKeys(c.t, "an answer", c.answers.Bytes())
-	for what, text := range map[string][]byte{"logs": logs, "state folders": state, "answers": c.answers.Bytes()} {
-		if !bytes.Contains(text, []byte(".csv")) {
-			c.t.Errorf("%s name no file: were they searched? (%d bytes)", what, len(text))
+	for _, place := range []struct {
+		name, word string
+		text       []byte
+	}{{"logs", "colsum serves", logs}, {"state folders", ".csv", state}, {"answers", ".csv", c.answers.Bytes()}} {
+		if !bytes.Contains(place.text, []byte(place.word)) {
+			c.t.Errorf("%s (%d bytes) do not hold %q: were they searched?", place.name, len(place.text), place.word)
 		}
 	}
 }
@@ -264,6 +272,13 @@ func (c *cluster) eventually(what string, ok func() (bool, string)) {
 		done, last := ok()
 		if done {
 			return
+		}
+		for _, p := range c.procs {
+			select {
+			case <-p.done:
+				c.t.Fatalf("%s has ended, while waiting for: %s", p.name, what)
+			default:
+			}
 		}
 		select {
 		case <-tick.C:

@@ -1,7 +1,6 @@
 package cluster_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"os"
@@ -95,39 +94,4 @@ func (w *way) hold(n int) *gate {
 		return false
 	})
 	return &gate{held, sync.OnceFunc(func() { close(opened) })}
-}
-
-// isSilent reports whether a fault of storagetest consists of saying nothing for as long as the client can stand, which is
-// 10 s and more for a real client. The tests of package storage, whose client is impatient, have them all.
-func isSilent(f storagetest.Fault) bool {
-	for _, word := range []string{"silence", "stall", "drip", "86400", "9999"} {
-		if strings.Contains(f.Name, word) {
-			return true
-		}
-	}
-	return false
-}
-
-// curable are the faults that a client gets over.
-func curable() (list []storagetest.Fault) {
-	for _, f := range storagetest.Faults {
-		if f.Want == nil && !isSilent(f) {
-			list = append(list, f)
-		}
-	}
-	return list
-}
-
-// sameBytes reports whether two files hold the same bytes.
-func sameBytes(t testing.TB, a, b string) bool {
-	t.Helper()
-	x, err := os.ReadFile(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := os.ReadFile(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bytes.Equal(x, y)
 }
