@@ -61,7 +61,7 @@ func readCorpus(t *testing.T) []corpusFile {
 func splits(size int64) []int64 {
 	all := []int64{1, 2, 3, 5, 7, 16, 64, 256}
 	if os.Getenv("COLSUM_CORPUS") != "full" {
-		for len(all) > 0 && size/all[0] > 600 {
+		for len(all) > 0 && size/all[0] > 300 {
 			all = all[1:]
 		}
 		if len(all) == 0 {

@@ -67,30 +67,48 @@ func (l *lanes) add(buf []byte, from, to int, point byte) bool {
 		l.cells++
 		return true
 	}
-	// Without branches, as lengths vary from cell to cell.
 	at := from + n + 1
 	w0 := digitsAt(buf, at, decimals)
-	w1 := digitsAt(buf, at+8, max(decimals-8, 0))
-	w2 := digitsAt(buf, at+16, max(decimals-16, 0))
-	if odd|notDigits(w0)|notDigits(w1)|notDigits(w2) != 0 {
+	w1, w2 := uint64(0), uint64(0)
+	odd |= notDigits(w0)
+	if decimals > 8 {
+		w1 = digitsAt(buf, at+8, decimals-8)
+		odd |= notDigits(w1)
+		if decimals > 16 {
+			w2 = digitsAt(buf, at+16, decimals-16)
+			odd |= notDigits(w2)
+		}
+	}
+	if odd != 0 {
 		return false
 	}
 	const evens = 0x00ff00ff00ff00ff
-	sign.units += eightDigits(units)
 	sign.places[0] += w0 & evens
 	sign.places[1] += w0 >> 8 & evens
-	sign.places[2] += w1 & evens
-	sign.places[3] += w1 >> 8 & evens
-	sign.places[4] += w2 & evens
-	sign.places[5] += w2 >> 8 & evens
+	if decimals > 8 {
+		sign.places[2] += w1 & evens
+		sign.places[3] += w1 >> 8 & evens
+		if decimals > 16 {
+			sign.places[4] += w2 & evens
+			sign.places[5] += w2 >> 8 & evens
+		}
+	}
+	if n == 1 {
+		sign.units += int64(units >> 56)
+	} else {
+		sign.units += eightDigits(units)
+	}
 	l.cells++
 	return true
 }
 
-// digitsAt returns the values of the first n digits at buf[at], or of eight if n is more, the first in the low byte, 0 after
-// the last.
+// digitsAt returns the values of n digits at buf[at], of at most eight, the first in the low byte, 0 after the last.
 func digitsAt(buf []byte, at, n int) uint64 {
-	return (binary.LittleEndian.Uint64(buf[at:]) ^ '0'*each) & (1<<(8*uint(n)) - 1)
+	x := binary.LittleEndian.Uint64(buf[at:]) ^ '0'*each
+	if n < 8 {
+		x &= 1<<(8*n) - 1
+	}
+	return x
 }
 
 // notDigits is not 0 if a lane of x is above 9.

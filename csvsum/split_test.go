@@ -74,9 +74,9 @@ func TestRandomSplits(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	rounds := 1500
+	rounds := 600
 	if testing.Short() {
-		rounds = 300
+		rounds = 150
 	}
 	for i := range rounds {
 		pieces := [][]string{wild, tame, mac}[i%3]
