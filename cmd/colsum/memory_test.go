@@ -15,7 +15,7 @@ func TestLimitMemory(t *testing.T) {
 	}
 	t.Setenv("GOMEMLIMIT", "")
 	limitMemory(2)
-	if got, want := debug.SetMemoryLimit(-1), int64(80<<20); got != want {
+	if got, want := debug.SetMemoryLimit(-1), int64(76<<20); got != want {
 		t.Errorf("limit %d, want %d", got, want)
 	}
 }

@@ -75,7 +75,6 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	limitMemory(c.Slots)
 	files, err := c.router()
 	if err != nil {
 		return err
