@@ -16,6 +16,9 @@ type ClusterCmd struct {
 	Add      ClusterAddCmd      `cmd:"" help:"Add a node."`
 	Remove   ClusterRemoveCmd   `cmd:"" help:"Remove a node."`
 	Transfer ClusterTransferCmd `cmd:"" help:"Hand the leadership over."`
+	Backup   ClusterBackupCmd   `cmd:"" help:"Write the state to a file."`
+	Restore  ClusterRestoreCmd  `cmd:"" help:"Begin a node's state with a backup."`
+	Recover  ClusterRecoverCmd  `cmd:"" help:"Give a node that lost its majority for good other members."`
 }
 
 // ClusterStatusCmd shows who is there.

@@ -155,6 +155,7 @@ func (a *API) routes() {
 	huma.Register(h, post("clean_works", "/api/clean_works", "Forget ended works"), a.cleanWorks)
 	huma.Register(h, get("cluster", "/api/cluster", "Nodes, leader and workers"), a.clusterView)
 	a.membership(h, post)
+	a.mux.HandleFunc("GET /api/cluster/backup", a.backup)
 	huma.Register(h, get("healthz", "/healthz", "Whether the process lives"), a.healthz)
 	huma.Register(h, get("readyz", "/readyz", "Whether a leader is known"), a.readyz)
 

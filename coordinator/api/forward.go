@@ -39,6 +39,7 @@ var forwarded = map[string]bool{
 	"GET /api/get_result/{work_id}":   true,
 	"GET /api/watch_work/{work_id}":   true,
 	"GET /api/cluster":                true,
+	"GET /api/cluster/backup":         true,
 }
 
 // isForwarded reports whether the leader has to answer. A read with any consistency stays here: for "stale" to be

@@ -220,12 +220,7 @@ func (n *Node) raftConfig(logger hclog.Logger) *raft.Config {
 // bootstrap writes the first membership into an empty folder. Of several nodes each does so by itself, once it knows that all
 // are empty: see birth.go. As all are given the same list, the first entries of their logs are equal.
 func (n *Node) bootstrap(conf *raft.Config, snapshots raft.SnapshotStore) (raft.Configuration, error) {
-	members := raft.Configuration{}
-	for _, p := range n.cfg.Peers {
-		members.Servers = append(members.Servers, raft.Server{
-			Suffrage: raft.Voter, ID: raft.ServerID(p.ID), Address: raft.ServerAddress(p.Addr),
-		})
-	}
+	members := n.cfg.members()
 	n.gate.unborn.Store(n.identity.Unborn)
 	old, err := raft.HasExistingState(n.logs, n.store, snapshots)
 	if err != nil {
