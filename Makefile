@@ -53,6 +53,12 @@ browser: build ## the web page in headless Chromium, against a real cluster (nee
 screenshots: build ## every view of the page, to bench/screenshots
 	scripts/screenshots
 
+openapi-client-test: build ## a client generated from /openapi.json runs a work; needs npm
+	scripts/openapi-client-test
+
+check-deploy: build ## check what is in deploy/ with the tools at hand; needs npm and Python
+	scripts/check-deploy
+
 lint: ## gofmt, vet, staticcheck and a few more
 	scripts/install-golangci-lint
 	.tools/bin/golangci-lint run ./...
@@ -73,4 +79,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint chaos cluster-up cluster-down clean s3-server
+.PHONY: openapi-client-test check-deploy help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster storage-faults lint chaos cluster-up cluster-down clean s3-server

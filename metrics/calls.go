@@ -64,6 +64,9 @@ func (r *Registry) RPC(next rpc.Service) rpc.Service {
 		}, []string{"reason"}),
 	}
 	r.reg.MustRegister(s.calls, s.lease, s.commit, s.leased, s.done, s.rows, s.failed)
+	for _, name := range reasons {
+		s.failed.WithLabelValues(name) // a rate begins at 0, not at the first failure
+	}
 	return s
 }
 
