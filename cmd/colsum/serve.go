@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"colsum/coordinator"
 	"colsum/coordinator/api"
@@ -35,12 +36,14 @@ type ServeCmd struct {
 	AdvertiseRaft string `placeholder:"HOST:PORT" help:"How others reach --raft, if not by its own address."`
 	AdvertiseRPC  string `name:"advertise-rpc" placeholder:"HOST:PORT" help:"How others reach --rpc, if not by its own address."`
 
-	Peer        []string `placeholder:"ID=HOST:PORT" help:"A node of the cluster and its raft address; repeat it for each, this one included, alike on all nodes. Needed for the first start only (default: this node alone)."`
-	Join        []string `placeholder:"URL" help:"A node of a cluster that this one shall become a member of, host:port or URL of its --http; give several (repeated, or parted by commas). Instead of --peer, for the first start only."`
-	ClusterName string   `default:"colsum" placeholder:"NAME" help:"Name of the cluster; nodes and workers of another are turned away (default colsum)."`
-	Workers     *int     `placeholder:"N" help:"Tasks that this process runs at once itself; 0 leaves all to 'colsum worker' (default: one for each processor)."`
-	MinChunk    chunk    `default:"1MiB" placeholder:"BYTES" help:"Smallest chunk that a user may ask for (default 1MiB)."`
-	MaxWorks    int      `default:"100000" placeholder:"N" help:"So many works may be queued or running; more are refused (default 100000)."`
+	Peer             []string      `placeholder:"ID=HOST:PORT" help:"A node of the cluster and its raft address; repeat it for each, this one included, alike on all nodes. Needed for the first start only (default: this node alone)."`
+	Join             []string      `placeholder:"URL" help:"A node of a cluster that this one shall become a member of, host:port or URL of its --http; give several (repeated, or parted by commas). Instead of --peer, for the first start only."`
+	ClusterName      string        `default:"colsum" placeholder:"NAME" help:"Name of the cluster; nodes and workers of another are turned away (default colsum)."`
+	Workers          *int          `placeholder:"N" help:"Tasks that this process runs at once itself; 0 leaves all to 'colsum worker' (default: one for each processor)."`
+	MinChunk         chunk         `default:"1MiB" placeholder:"BYTES" help:"Smallest chunk that a user may ask for (default 1MiB)."`
+	SnapshotEntries  uint64        `default:"8192" placeholder:"N" help:"Take a snapshot of the state after so many log entries; as many stay in the log behind it (default 8192)."`
+	SnapshotInterval time.Duration `default:"1m" placeholder:"TIME" help:"How often to look whether it is time for a snapshot (default 1m)."`
+	MaxWorks         int           `default:"100000" placeholder:"N" help:"So many works may be queued or running; more are refused (default 100000)."`
 
 	StorageFlags
 	LogFlags
@@ -67,6 +70,12 @@ func (c *ServeCmd) Validate() error {
 	}
 	if c.MaxWorks < 1 {
 		return usagef("--max-works: must be at least 1, got %d", c.MaxWorks)
+	}
+	if c.SnapshotEntries < 1 || c.SnapshotEntries > 1<<20 {
+		return usagef("--snapshot-entries: must be between 1 and %d, got %d", 1<<20, c.SnapshotEntries)
+	}
+	if c.SnapshotInterval < 100*time.Millisecond {
+		return usagef("--snapshot-interval: must be at least 100ms, got %v", c.SnapshotInterval)
 	}
 	if c.MinChunk < 1 {
 		return usagef("--min-chunk: must be at least 1 byte")
@@ -167,7 +176,9 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, state.Close()) }()
 	node, err := raftnode.Open(raftnode.Config{
 		ID: c.ID, Cluster: c.ClusterName, Dir: c.Dir, Listener: l.raft, Advertise: c.AdvertiseRaft, Peers: peers,
-		Join: len(c.Join) > 0, Logger: logger,
+		Join:              len(c.Join) > 0,
+		SnapshotThreshold: c.SnapshotEntries, TrailingLogs: int(c.SnapshotEntries), SnapshotInterval: c.SnapshotInterval,
+		Logger: logger,
 		Fatal: func(err error) {
 			logger.Error("stopping at once", "because", err)
 			os.Exit(1)

@@ -9,6 +9,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
+// stuckTries is how often a new leader finds a transfer under way, each a tenth of an election timeout after the last, before
+// it holds that for raft's mistake.
+const stuckTries = 100
+
 // leadership is one stretch of this node's leading.
 type leadership struct {
 	// term is the raft term. It is read just after raft said that the node leads: should that leadership be over by then,
@@ -114,9 +118,10 @@ func (n *Node) establish(l *leadership) {
 		}
 		// A transfer under way ends within an election timeout or two. Up to v1.8.0 of raft one that was cut short by the
 		// loss of the leadership may never end, and then this node refuses everything the next time it leads, while its
-		// heartbeats keep the others quiet (hashicorp/raft issue 696).
-		if tries%100 == 0 {
-			n.log.Error("raft takes a leadership transfer for unfinished and accepts nothing: restart this node", "node", n.cfg.ID)
+		// heartbeats keep the others quiet (hashicorp/raft issue 696). Only a new process mends that.
+		if tries >= stuckTries {
+			n.cfg.Fatal(errors.New("raft takes a leadership transfer for unfinished and accepts nothing"))
+			return
 		}
 		select {
 		case <-time.After(n.cfg.ElectionTimeout / 10):
