@@ -82,6 +82,7 @@ func startCluster(ctx context.Context, s settings) (c *cluster, err error) {
 	for i, p := range all {
 		argv := append([]string{
 			s.bin, "serve", "--id=" + nodeName(i), "--dir=" + filepath.Join(c.dir, nodeName(i)), "--workers=0", "--min-chunk=1",
+			"--snapshot-entries=300", "--snapshot-interval=2s", // often, so that nodes that were away need one
 			"--http=" + p.http, "--raft=" + p.raft, "--rpc=" + p.rpc,
 			"--advertise-http=" + p.viaHTTP, "--advertise-raft=" + p.viaRaft, "--advertise-rpc=" + p.viaRPC,
 		}, append(peers, reading...)...)
