@@ -25,8 +25,6 @@ const (
 	lockWait = 2 * time.Second
 	// snapshotsKept: the newest, and one to fall back on should it be damaged.
 	snapshotsKept = 2
-	// cachedEntries are kept in memory for replication; a follower further behind is served from raft.db.
-	cachedEntries = 256
 	// maxAppend bounds the entries of one AppendEntries call, and with BatchApplyCh those of one synced write of the
 	// leader's log: the more, the fewer syncs under load. Raft has no bound in bytes, so it stays moderate.
 	maxAppend = 64
@@ -168,8 +166,8 @@ func (n *Node) openStores() error {
 		return err
 	}
 	n.guard = newGuard(store, store, n.cfg.DiskTimeout, n.cfg.Fatal, n.log)
-	n.logs, err = raft.NewLogCache(cachedEntries, n.guard)
-	return err
+	n.logs = newRecent(n.guard)
+	return nil
 }
 
 func (n *Node) openTransport(logger hclog.Logger) error {
