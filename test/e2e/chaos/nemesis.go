@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +68,7 @@ var processFaults = []fault{
 		}
 	}},
 	{"full disk", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, pick(r, n.c.nodes)) }},
+	{"lose folder", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.wipe(ctx, pick(r, n.c.nodes)) }},
 	{"full disk of leader", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, n.leader(r)) }},
 }
 
@@ -230,6 +234,26 @@ func (n *nemesis) fill(ctx context.Context, r *rand.Rand, p *process) {
 	n.say("disk of %s has room again", p.name)
 	n.wait(ctx, r, 2, 2)
 	p.forgive()
+}
+
+// wipe takes a node's folder away. It waits until the node is a whole member again: two that are not may be a majority, and
+// what a majority has lost is lost.
+func (n *nemesis) wipe(ctx context.Context, p *process) {
+	n.say("%s loses its folder", p.name)
+	p.end(syscall.SIGKILL, true)
+	dir := filepath.Join(n.c.dir, p.name)
+	if err := os.RemoveAll(dir); err != nil {
+		n.say("%v", err)
+	}
+	n.restart(p)
+	for ctx.Err() == nil {
+		text, err := os.ReadFile(filepath.Join(dir, "identity.json"))
+		if err == nil && !bytes.Contains(text, []byte(`"unborn":true`)) {
+			n.say("%s is a whole member again", p.name)
+			return
+		}
+		n.pauseFor(ctx, 100*time.Millisecond)
+	}
 }
 
 func (n *nemesis) cut(ctx context.Context, r *rand.Rand, ways []way) {
