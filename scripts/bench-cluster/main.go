@@ -74,6 +74,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	t := &table{}
+	before := load()
 	for _, p := range parts {
 		if *only != "" && !strings.Contains(","+*only+",", ","+p.name+",") {
 			continue
@@ -84,7 +85,7 @@ func main() {
 			log.Fatalf("%s: %v", p.name, err)
 		}
 	}
-	fmt.Println(machine())
+	fmt.Println(machine(before))
 	fmt.Println()
 	t.print()
 }
@@ -123,8 +124,18 @@ func (t *table) print() {
 	}
 }
 
+// load is how many processes wanted to run in the last minute.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	one, _, _ := strings.Cut(string(b), " ")
+	return one
+}
+
 // machine describes where the figures come from.
-func machine() string {
+func machine(before string) string {
 	model := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for l := range strings.SplitSeq(string(b), "\n") {
@@ -134,10 +145,6 @@ func machine() string {
 			}
 		}
 	}
-	load := "unknown"
-	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load, _, _ = strings.Cut(string(b), " ")
-	}
-	return fmt.Sprintf("%s, %d cores for all processes and the clients, %s/%s, %s, load at the end %s.",
-		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), load)
+	return fmt.Sprintf("%s, %d cores for all processes and the clients, %s/%s, %s, load %s before, %s after: above 1 before, others were at work and the figures say little.",
+		model, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), before, load())
 }
