@@ -26,7 +26,7 @@ const (
 //   - a leader, elected without it, has brought its log up to an entry of that leader's own term that is committed: then it
 //     has all that was ever committed, as a new member would.
 //
-// Both are remembered in identity.json. So the first start of a cluster needs all its nodes; every later one a majority.
+// Both are remembered in identity.json. A node that joins a cluster takes the second way. So the first start of a cluster needs all its nodes; every later one a majority.
 //
 // What remains, and is why a lost node is better removed and added anew (see the package comment): a vote that was cast just
 // before the loss, in an election that is still under way.
@@ -121,6 +121,9 @@ func (n *Node) beBorn(members raft.Configuration) {
 
 // firstStart writes the first membership if every other node is as empty as this one.
 func (n *Node) firstStart(members raft.Configuration) error {
+	if len(members.Servers) == 0 {
+		return errors.New("no cluster has taken it in yet")
+	}
 	var missing []string
 	for _, s := range members.Servers {
 		if s.ID == raft.ServerID(n.cfg.ID) {

@@ -21,6 +21,9 @@ var (
 	ErrClosed = errors.New("raft node closed")
 	// ErrLocked is returned by Open when another process uses the data folder.
 	ErrLocked = errors.New("data folder is in use by another process")
+	// ErrDamaged is returned by Open when snapshots and log of the data folder do not make a whole state any more. The others
+	// have it: remove the folder, and the node is brought up to date when it is started.
+	ErrDamaged = errors.New("data folder is damaged")
 	// ErrIdentity is returned by Open when the data folder belongs to another node or another cluster.
 	ErrIdentity = errors.New("data folder belongs to someone else")
 )

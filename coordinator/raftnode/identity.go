@@ -62,3 +62,8 @@ func writeIdentity(path string, id identity) error {
 	}
 	return nil
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -117,6 +117,9 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start raft: %w", err)
 	}
+	if err := n.joined(snapshots); err != nil {
+		return nil, errors.Join(err, n.raft.Shutdown().Error())
+	}
 	n.watcher = raft.NewObserver(n.observed, false, wanted)
 	n.raft.RegisterObserver(n.watcher)
 	n.done.Go(func() { n.gate.run(n.quit, n.raft.LastIndex) })
@@ -127,6 +130,33 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 		n.done.Go(func() { n.beBorn(members) })
 	}
 	return n, nil
+}
+
+// joined reports an error if snapshots and log do not make a whole state. Raft takes an older snapshot where the newest is
+// damaged, but the log may have been cut behind that one; and it takes a folder that has lost both for a new one.
+func (n *Node) joined(snapshots raft.SnapshotStore) error {
+	list, err := snapshots.List()
+	if err != nil {
+		return fmt.Errorf("list snapshots: %w", err)
+	}
+	first, err := n.logs.FirstIndex()
+	if err != nil {
+		return fmt.Errorf("look at raft log: %w", err)
+	}
+	last, err := n.logs.LastIndex()
+	if err != nil {
+		return fmt.Errorf("look at raft log: %w", err)
+	}
+	stats := n.Stats()
+	switch {
+	case first > stats.Snapshot+1:
+		return fmt.Errorf("%w: the newest whole snapshot ends at log entry %d and the log begins at %d", ErrDamaged, stats.Snapshot, first)
+	case len(list) > 0 && list[0].Index > max(stats.Snapshot, last):
+		return fmt.Errorf("%w: the newest snapshot, of log entry %d, cannot be read, and the log ends at %d", ErrDamaged, list[0].Index, last)
+	case stats.Last == 0 && stats.Term > 0 && !n.gate.unborn.Load():
+		return fmt.Errorf("%w: it has neither snapshots nor a log", ErrDamaged)
+	}
+	return nil
 }
 
 // hurry spares the only voter of a cluster the wait for a leader that cannot exist: it tells itself to stand for election
@@ -149,6 +179,9 @@ func (n *Node) openStores() error {
 		return fmt.Errorf("create data folder: %w", err)
 	}
 	path := filepath.Join(n.cfg.Dir, "raft.db")
+	if exists(filepath.Join(n.cfg.Dir, identityFile)) && !exists(path) { // which is the first to be written
+		return fmt.Errorf("%w: %s is missing", ErrDamaged, path)
+	}
 	store, err := raftboltdb.New(raftboltdb.Options{
 		Path: path,
 		// The log is written at its end and cut at its front all day: the list of free pages gets long, and writing it
@@ -224,10 +257,10 @@ func (n *Node) bootstrap(conf *raft.Config, snapshots raft.SnapshotStore) (raft.
 	if err != nil {
 		return members, fmt.Errorf("look at raft log: %w", err)
 	}
-	if old || n.cfg.Join {
+	if old {
 		return members, nil
 	}
-	if len(members.Servers) > 1 {
+	if n.cfg.Join || len(members.Servers) > 1 {
 		n.identity.Unborn = true
 		n.gate.unborn.Store(true)
 		return members, writeIdentity(filepath.Join(n.cfg.Dir, identityFile), n.identity)

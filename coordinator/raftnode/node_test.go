@@ -176,6 +176,7 @@ func TestMembershipChanges(t *testing.T) {
 	if err := leader.Transfer("n3"); err == nil || !strings.Contains(err.Error(), "n3") {
 		t.Errorf("transfer to a stranger: %v", err)
 	}
+	c.until("born", func() bool { return !joining.gate.unborn.Load() }) // it began empty
 	if err := leader.Transfer("n2"); err != nil {
 		t.Fatal(err)
 	}
