@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -101,6 +102,12 @@ func (e *problemError) Error() string {
 	return fmt.Sprintf("%s: %s", e.Code, text)
 }
 
+// unreachableError says that nobody listens where a server should be.
+type unreachableError struct{ err error }
+
+func (e *unreachableError) Error() string { return e.err.Error() }
+func (e *unreachableError) Unwrap() error { return e.err }
+
 // get asks for path (with its query) and returns the answer's body.
 func (c *client) get(ctx context.Context, path string) ([]byte, error) {
 	return c.do(ctx, http.MethodGet, path, nil, nil)
@@ -138,6 +145,9 @@ func (c *client) do(ctx context.Context, method, path string, body []byte, heade
 			c.at = (c.at + 1) % len(c.servers)
 		}
 		if time.Since(start)+wait > c.retry {
+			if errors.Is(last, syscall.ECONNREFUSED) {
+				last = &unreachableError{last}
+			}
 			return nil, last
 		}
 		if !told && c.notice != nil {

@@ -52,8 +52,28 @@ func report(w io.Writer, command string, err error) int {
 		fmt.Fprintln(w, "colsum: interrupted")
 		return exitFailed
 	}
-	fmt.Fprintf(w, "colsum: %s\n", plain(err))
+	fmt.Fprintf(w, "colsum: %s%s\n", plain(err), advice(err))
 	return exitFailed
+}
+
+// advice is what to do about an error, where that is known.
+func advice(err error) string {
+	var p *problemError
+	var net *unreachableError
+	switch {
+	case errors.As(err, &net):
+		return "; start one with 'colsum serve', or say where one is with --server"
+	case !errors.As(err, &p):
+	case p.Code == "file_not_found":
+		return "; 'colsum files' lists what the cluster can read"
+	case p.Code == "unknown_work":
+		return "; 'colsum works' lists the works, ended ones are forgotten after a while"
+	case p.Code == "no_leader":
+		return "; fewer than a majority of the nodes may be running: ask each for /api/cluster?consistency=stale"
+	case p.Code == "too_many_works":
+		return "; wait until some have ended, or --retry for longer"
+	}
+	return ""
 }
 
 // plain is the text of err on one line.

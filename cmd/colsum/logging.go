@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/hashicorp/go-hclog"
 )
 
 // LogFlags say how serve and worker log to standard error.
@@ -17,7 +20,7 @@ func (f *LogFlags) logger(w io.Writer) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		return nil, usagef("--log-level: must be debug, info, warn or error, got %q", f.LogLevel)
 	}
-	opt := &slog.HandlerOptions{Level: level}
+	opt := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	var h slog.Handler = slog.NewTextHandler(w, opt)
 	if f.LogFormat == "json" {
 		h = slog.NewJSONHandler(w, opt)
@@ -25,4 +28,21 @@ func (f *LogFlags) logger(w io.Writer) (*slog.Logger, error) {
 	l := slog.New(h)
 	slog.SetDefault(l)
 	return l, nil
+}
+
+// readable writes values out as they would say themselves. Raft logs its own types, of which JSON would show the exported
+// fields only, and lists of a format and its values.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() != slog.KindAny {
+		return a
+	}
+	switch v := a.Value.Any().(type) {
+	case hclog.Format:
+		if format, ok := v[0].(string); ok {
+			a.Value = slog.StringValue(fmt.Sprintf(format, v[1:]...))
+		}
+	case fmt.Stringer:
+		a.Value = slog.StringValue(v.String())
+	}
+	return a
 }
