@@ -23,6 +23,9 @@ func TestLongRecords(t *testing.T) {
 		want := refSum(data, &plan.Spec)
 		for _, k := range kernels {
 			for _, chunk := range []int64{50_000, 300_000, int64(len(data))} {
+				if raced && chunk != 300_000 {
+					continue
+				}
 				if err := same(plan, sumShuffled(t, k, plan, data, chunk, rnd), want); err != nil {
 					t.Fatalf("kernel %s, limit %d, chunk %d: %v", k.name, limit, chunk, err)
 				}

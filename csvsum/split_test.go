@@ -75,7 +75,7 @@ func TestRandomSplits(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	rounds := 600
-	if testing.Short() {
+	if testing.Short() || raced {
 		rounds = 150
 	}
 	for i := range rounds {
