@@ -38,6 +38,8 @@ type TaskRef struct {
 type Running struct {
 	TaskRef
 	BytesDone int64 `codec:"bytes_done"`
+	// Waiting is for how long the storage has not sent the byte that the task is waiting for; 0 for a task that is not waiting.
+	Waiting time.Duration `codec:"waiting"`
 }
 
 // Assignment is a leased task and all that is needed to run it.

@@ -24,7 +24,7 @@ func TestMessagesArriveWhole(t *testing.T) {
 	got := make(chan any, 1)
 	want := []any{
 		&LeaseRequest{Worker: Worker{ID: "w1", Host: "h", Slots: 3, Version: "v"}, Max: 7, Wait: 20 * time.Second},
-		&HeartbeatRequest{Worker: Worker{ID: "w1"}, Leaving: true, Running: []Running{{TaskRef{"a", 1 << 40, 1<<64 - 1}, 1 << 41}}},
+		&HeartbeatRequest{Worker: Worker{ID: "w1"}, Leaving: true, Running: []Running{{TaskRef{"a", 1 << 40, 1<<64 - 1}, 1 << 41, time.Minute}}},
 		&CompleteRequest{Worker: Worker{ID: "w1"}, Done: []Completion{{
 			TaskRef: TaskRef{"a", 0, 9}, Version: `"etag"`,
 			Partial: &csvsum.Partial{

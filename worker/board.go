@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"colsum/csvsum"
 	"colsum/rpc"
@@ -28,6 +29,7 @@ type board struct {
 	running map[*item]struct{}
 	done    []*item // finished with a result that is not accepted yet, oldest first
 	failed  []*item // finished with a failure that is not accepted yet
+	lent    int     // of running, those that wait for a silent storage and lent their turn to others
 	unsent  int64   // about the bytes of done
 	leaving bool
 
@@ -39,10 +41,11 @@ type taskKey struct {
 	task int64
 }
 
-// item is a leased task. All but read is guarded by board.mu.
+// item is a leased task. All but read and since is guarded by board.mu.
 type item struct {
 	task    rpc.Assignment
 	read    atomic.Int64 // bytes read so far
+	since   atomic.Int64 // when it began to wait for the storage, in Unix ns; 0 when it does not
 	cancel  context.CancelCauseFunc
 	dropped bool // nobody wants its result
 	partial *csvsum.Partial
@@ -74,9 +77,10 @@ func (b *board) want() int {
 	if b.leaving || b.unsent >= b.maxUnsent {
 		return 0
 	}
-	n := b.slots + b.prefetch - len(b.running) - len(b.queue)
+	busy := len(b.running) - b.lent
+	n := b.slots + b.prefetch - busy - len(b.queue)
 	// With every slot busy and half the store still there, asking can wait: fewer and larger leases.
-	if len(b.running) == b.slots && n < (b.prefetch+1)/2 {
+	if busy >= b.slots && n < (b.prefetch+1)/2 {
 		return 0
 	}
 	return max(n, 0)
@@ -121,6 +125,14 @@ func (b *board) take(cancel context.CancelCauseFunc) *item {
 	b.running[it] = struct{}{}
 	poke(b.room)
 	return it
+}
+
+// lend counts tasks that lent their turn (n = 1) and took it back (-1).
+func (b *board) lend(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lent += n
+	poke(b.room)
 }
 
 // finish takes the outcome of a task that take returned: a partial, or a failure.
@@ -302,7 +314,11 @@ func (b *board) held() []rpc.Running {
 	defer b.mu.Unlock()
 	list := make([]rpc.Running, 0, len(b.items))
 	for _, it := range b.items {
-		list = append(list, rpc.Running{TaskRef: it.task.TaskRef, BytesDone: it.read.Load()})
+		r := rpc.Running{TaskRef: it.task.TaskRef, BytesDone: it.read.Load()}
+		if since := it.since.Load(); since != 0 {
+			r.Waiting = max(0, time.Since(time.Unix(0, since)))
+		}
+		list = append(list, r)
 	}
 	return list
 }

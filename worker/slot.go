@@ -4,21 +4,26 @@ import (
 	"context"
 	"io"
 	"runtime/debug"
-	"sync/atomic"
 
 	"colsum/csvsum"
 	"colsum/rpc"
 	"colsum/storage"
 )
 
-// runSlot runs one task after another until ctx ends.
+// runSlot runs one task after another until ctx ends. It does so in turn: of all the slots, Config.Slots are at work, the
+// others stand by or wait for a silent storage.
 func (w *Worker) runSlot(ctx context.Context) {
-	scanner := new(csvsum.Scanner)
 	for {
+		select {
+		case w.turns <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		task, cancel := context.WithCancelCause(ctx)
 		it := w.board.take(cancel)
 		if it == nil {
 			cancel(nil)
+			<-w.turns
 			select {
 			case <-w.board.work:
 				continue
@@ -26,17 +31,35 @@ func (w *Worker) runSlot(ctx context.Context) {
 				return
 			}
 		}
+		scanner := w.scanner()
 		p, err := w.runTask(task, scanner, it)
+		if _, broken := err.(*panicError); !broken { // else nobody knows what state it is in
+			w.keep(scanner)
+		}
 		if err == nil {
 			w.board.finish(it, p, rpc.Failure{})
 		} else {
-			if _, broken := err.(*panicError); broken {
-				// Nobody knows what state it is in.
-				scanner = new(csvsum.Scanner)
-			}
 			w.board.finish(it, nil, w.report(task, it, err))
 		}
 		cancel(nil)
+		<-w.turns
+	}
+}
+
+// scanner returns one that is not in use. They have large buffers, so as many as there are slots are kept.
+func (w *Worker) scanner() *csvsum.Scanner {
+	select {
+	case s := <-w.scanners:
+		return s
+	default:
+		return new(csvsum.Scanner)
+	}
+}
+
+func (w *Worker) keep(s *csvsum.Scanner) {
+	select {
+	case w.scanners <- s:
+	default:
 	}
 }
 
@@ -51,7 +74,10 @@ func (w *Worker) runTask(ctx context.Context, scanner *csvsum.Scanner, it *item)
 	spec := &it.task.Spec
 	task := csvsum.Task{Start: it.task.Start, End: it.task.End, State: it.task.State}
 	from := task.ReadFrom(spec)
-	r, err := w.store.Open(ctx, storage.Info{Path: it.task.Path, Size: spec.Size, Version: it.task.Version}, from, task.End-from)
+	turn := newTurn(w, it)
+	r, err := turn.open(func() (io.ReadCloser, error) {
+		return w.store.Open(ctx, storage.Info{Path: it.task.Path, Size: spec.Size, Version: it.task.Version}, from, task.End-from)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +87,7 @@ func (w *Worker) runTask(ctx context.Context, scanner *csvsum.Scanner, it *item)
 			p, err = nil, e
 		}
 	}()
-	return scanner.Scan(ctx, spec, task, &counter{r, &it.read})
+	return scanner.Scan(ctx, spec, task, &counter{r, turn})
 }
 
 // report logs a task's error and says what to tell the leader.
@@ -84,14 +110,16 @@ func (w *Worker) report(ctx context.Context, it *item, err error) rpc.Failure {
 	return f
 }
 
-// counter counts what is read, for heartbeats to tell.
+// counter counts what is read, for heartbeats to tell, and minds the turn of a task that waits.
 type counter struct {
-	r io.Reader
-	n *atomic.Int64
+	r    io.Reader
+	turn *turn
 }
 
 func (c *counter) Read(p []byte) (int, error) {
+	c.turn.wait()
+	defer c.turn.goOn()
 	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
+	c.turn.it.read.Add(int64(n))
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"colsum/csvsum"
 	"colsum/rpc"
 	"colsum/storage"
 )
@@ -44,9 +45,12 @@ type Worker struct {
 	leader Coordinator
 	store  Store
 	board  *board
+	turns  chan struct{} // a token for each task that runs and does not wait for a silent storage; capacity Slots
 	self   rpc.Worker
-	period atomic.Int64  // of heartbeats, in ns
-	beat   chan struct{} // a token asks for a heartbeat at once
+	// scanners are those not in use.
+	scanners chan *csvsum.Scanner
+	period   atomic.Int64  // of heartbeats, in ns
+	beat     chan struct{} // a token asks for a heartbeat at once
 }
 
 // New returns a worker that was not started.
@@ -62,7 +66,10 @@ func New(cfg Config, c Coordinator, s Store) (*Worker, error) {
 		store:  s,
 		board:  newBoard(cfg.Slots, cfg.Prefetch, cfg.MaxUnsent),
 		self:   rpc.Worker{ID: cfg.ID, Host: cfg.Host, Slots: cfg.Slots, Version: cfg.Version},
+		turns:  make(chan struct{}, cfg.Slots),
 		beat:   make(chan struct{}, 1),
+
+		scanners: make(chan *csvsum.Scanner, cfg.Slots),
 	}
 	w.period.Store(int64(cfg.Heartbeat))
 	return w, nil
@@ -80,7 +87,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var group sync.WaitGroup
-	for range w.cfg.Slots {
+	for range w.cfg.Slots * (1 + spare) {
 		group.Go(func() { w.runSlot(work) })
 	}
 	group.Go(func() { w.sendResults(work) })

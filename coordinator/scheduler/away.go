@@ -13,7 +13,7 @@ import (
 // away is a work's storage that does not answer. While it is away one task at a time is leased, to probe; the first task
 // that completes ends it.
 type away struct {
-	since   time.Time // zero: the storage answers
+	since   time.Time // zero: the storage answers, as far as is known
 	delay   time.Duration
 	probeAt time.Time
 	probe   rpc.LeaseToken // the probe under way; 0 for none
@@ -53,7 +53,40 @@ func (a *away) failed(now time.Time, probe bool) {
 	a.probeAt = now.Add(a.delay)
 }
 
+// silent records that all who wait for the storage do so in vain.
+func (a *away) silent(now, since time.Time) {
+	if a.since.IsZero() {
+		a.since, a.delay, a.probeAt = since, awayBase, now.Add(awayBase)
+	}
+}
+
 func (a *away) clear() { *a = away{} }
+
+// heardOf goes through what a worker says of its leases, which must be up to date: it finds out early that a storage is
+// silent, and that it speaks again. One byte for any task of a work is enough.
+func (s *Scheduler) heardOf(now time.Time, k *worker, running []rpc.Running) {
+	for _, r := range running {
+		l := s.find(k, r.TaskRef)
+		if l == nil {
+			continue
+		}
+		l.wait(r.Waiting >= silentAfter)
+		if l.waits && now.Sub(l.work.spoke) >= silentAfter {
+			l.work.away.silent(now, now.Add(-r.Waiting))
+			s.at(l.work.away.probeAt, l.work, noTask)
+			s.refresh(now, l.work)
+		}
+	}
+}
+
+// speaks records that the storage of a work has sent something.
+func (s *Scheduler) speaks(now time.Time, w *work) {
+	w.spoke = now
+	if !w.away.since.IsZero() {
+		w.away.clear()
+		s.refresh(now, w)
+	}
+}
 
 // AwaySince returns since when the storage of a work has not answered.
 func (s *Scheduler) AwaySince(id rpc.WorkID) (since time.Time, ok bool) {

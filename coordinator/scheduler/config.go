@@ -22,6 +22,10 @@ const (
 	awayBase = time.Second
 	awayMax  = 30 * time.Second
 
+	// silentAfter is how long the storage of a work may send nothing to any of the tasks that wait for it before it counts
+	// as away. Workers go on waiting for longer; this only keeps further tasks from joining them.
+	silentAfter = 3 * time.Second
+
 	// blindRetry is how often a worker that could not see a file is tried with it again.
 	blindRetry = 15 * time.Second
 

@@ -13,6 +13,7 @@ type worker struct {
 	seen     time.Time
 	leaving  bool
 	leases   map[rpc.LeaseToken]*lease
+	waits    int   // leases that wait for a silent storage: the worker runs others meanwhile
 	suspects int   // leases of tasks that were suspect when leased
 	counted  int64 // slots, as last added to Scheduler.slots
 	speed    meter
@@ -32,7 +33,20 @@ type lease struct {
 	heard    bool  // the worker has named it in a heartbeat
 	suspect  bool  // counted in worker.suspects
 	copied   bool  // had a backup: no second one
+	waits    bool  // counted in worker.waits
 	released bool
+}
+
+// wait keeps count of the leases that wait for a silent storage.
+func (l *lease) wait(waits bool) {
+	if waits != l.waits {
+		l.waits = waits
+		if waits {
+			l.worker.waits++
+		} else {
+			l.worker.waits--
+		}
+	}
 }
 
 func (l *lease) ref() rpc.TaskRef {
@@ -107,6 +121,7 @@ func (s *Scheduler) release(l *lease) (bare bool) {
 	l.released = true
 	w, t := l.work, l.task
 	delete(l.worker.leases, l.token)
+	l.wait(false)
 	if l.suspect {
 		l.worker.suspects--
 	}
@@ -165,6 +180,7 @@ func (s *Scheduler) Heartbeat(now time.Time, who rpc.Worker, running []rpc.Runni
 		l.heard, l.deadline = true, now.Add(s.cfg.TTL)
 		s.progress(now, l, r.BytesDone)
 	}
+	s.heardOf(now, k, running)
 	return stop
 }
 
@@ -175,6 +191,7 @@ func (s *Scheduler) progress(now time.Time, l *lease, bytes int64) {
 		l.bytes = bytes
 		l.worker.speed.add(now, n)
 		l.work.speed.add(now, n)
+		s.speaks(now, l.work)
 	}
 }
 

@@ -123,7 +123,7 @@ func (s *Scheduler) Lease(now time.Time, who rpc.Worker, max int) []Grant {
 	var grants []Grant
 	var aside []*work
 	for len(grants) < max && len(s.runnable) > 0 {
-		if len(k.leases) >= k.slots() && s.pending < s.slots {
+		if len(k.leases)-k.waits >= k.slots() && s.pending < s.slots {
 			break
 		}
 		w := s.runnable[0]

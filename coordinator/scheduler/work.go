@@ -47,6 +47,7 @@ type work struct {
 	byAge  []*lease // oldest first, with released ones among them; the candidates for backups
 
 	away   away
+	spoke  time.Time                  // when the storage last sent a byte, as far as heartbeats tell
 	blind  map[rpc.WorkerID]blindness // workers that could not see the file
 	unseen time.Time                  // since when every live worker is in blind; zero: at least one is not
 

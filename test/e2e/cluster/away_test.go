@@ -83,3 +83,30 @@ func TestStorageAwayInMidWork(t *testing.T) {
 		})
 	}
 }
+
+// The workers are as patient as can be, and storage goes away under all their slots: works on the local disk get done all
+// the same, and the work without storage says so long before anybody has given up.
+func TestPatienceHoldsUpNobodyElse(t *testing.T) {
+	w := openWay(t)
+	digest := w.put(t, "a.csv", 10_000, 1)
+	c := startCluster(t, 1, 2, append(w.flags(), "--storage-patience=1h")...)
+	generate(t, c.data+"/disk.csv", 10_000, 2)
+	disk := sum(t, c.data+"/disk.csv").Digest
+	g := w.hold(10)
+	id := c.submit("s3://test/a.csv", 64<<10)
+	<-g.held
+	w.network.Silence(t)
+	g.open()
+	for _, chunk := range []int{1 << 20, 10_000_000} { // several tasks, and a single one
+		c.done(c.submit("disk.csv", chunk), disk)
+	}
+	d := c.until("said to be without storage", id, func(d *csvsum.Document) bool {
+		return d.Progress.StorageUnreachableSince != nil
+	})
+	if d.Status != "running" {
+		t.Errorf("%s, want running", d.Status)
+	}
+	c.done(c.submit("disk.csv", 64<<10), disk)
+	w.network.Heal()
+	c.done(id, digest)
+}
