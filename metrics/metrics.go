@@ -29,9 +29,10 @@ func New(version string) *Registry {
 	return r
 }
 
-// Handler answers with all metrics in the format that the asker prefers.
+// Handler answers with all metrics in the format that the asker prefers. One that is at odds with another is left out, and
+// counted: it must not hide the rest.
 func (r *Registry) Handler() http.Handler {
-	return promhttp.HandlerFor(r.reg, promhttp.HandlerOpts{Registry: r.reg})
+	return promhttp.HandlerFor(r.reg, promhttp.HandlerOpts{Registry: r.reg, ErrorHandling: promhttp.ContinueOnError})
 }
 
 // collector reads values when it is asked. Its metrics need not be known before: it is an unchecked collector.
