@@ -139,7 +139,7 @@ func newCluster(t testing.TB) []*stack {
 	for _, s := range nodes {
 		s.raft = func(c *raftnode.Config) {
 			c.Peers = peers
-			c.HeartbeatTimeout = 300 * time.Millisecond // room for a busy machine
+			c.HeartbeatTimeout = 600 * time.Millisecond // room for a busy machine
 		}
 		s.start()
 	}
