@@ -364,7 +364,8 @@ func (s *scan) fill() error {
 	// Beside a long record there may be little room: read what fits, if that is worth it, or grow.
 	if room := int64(len(s.buf) - s.n); room < want {
 		if room < readSize/4 {
-			grown := newBuffer(2 * len(s.buf))
+			// Twice as much, so that little is copied twice; but no record is longer than the limit.
+			grown := newBuffer(min(2*len(s.buf), max(int(s.spec.limit())+2*readSize, len(s.buf)+readSize)))
 			copy(grown, s.buf[:s.n])
 			s.buf = grown
 			room = int64(len(s.buf) - s.n)
