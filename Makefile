@@ -44,8 +44,12 @@ bench-peers: build ## colsum beside DuckDB, Polars and ClickHouse; needs npm (BE
 bench-cluster: build ## latency, rates, memory and scale of three nodes on this machine (BENCH="-only works")
 	go run ./scripts/bench-cluster $(BENCH)
 
-e2e: s3-server ## clusters of real processes over storage that fails, and every S3 server there is (a few minutes)
-	cd test/e2e && go test -count=1 -timeout 15m ./storage ./cluster
+e2e: s3-server ## storage that fails, under readers and under clusters of real processes (a few minutes)
+	cd test/e2e && go test -count=1 -timeout 15m -skip Conformance ./storage ./cluster
+
+s3-conformance: ## the storage suite against three S3 servers, plain and TLS (rclone may take minutes on a busy machine)
+	scripts/install-tools
+	cd test/e2e && go test -count=1 -timeout 40m -run Conformance ./storage
 
 storage-faults: s3-server ## every fault of an S3 server, as a table
 	scripts/storage-faults
@@ -82,4 +86,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: openapi-client-test check-deploy help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster e2e storage-faults lint chaos cluster-up cluster-down clean s3-server
+.PHONY: openapi-client-test check-deploy help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster e2e s3-conformance storage-faults lint chaos cluster-up cluster-down clean s3-server
