@@ -15,16 +15,33 @@ func (c *Coordinator) Document(id string) (*csvsum.Document, bool) {
 	if !ok || fsm.Status(doc.Status).Ended() {
 		return doc, ok
 	}
+	c.live(id, &doc.Progress)
+	return doc, true
+}
+
+// Progress returns the progress of a listed work, with its speed: that of the moment while it runs, the average from its
+// plan to its end afterwards. Of a work that runs, only the leader knows it: 0 elsewhere.
+func (c *Coordinator) Progress(w fsm.Summary) csvsum.Progress {
+	p := w.Progress
+	if !w.Status.Ended() {
+		c.live(w.ID, &p)
+	} else if took := w.Mtime.Sub(w.Planned); !w.Planned.IsZero() && took > 0 {
+		p.BytesPerSecond = float64(p.BytesDone) / took.Seconds()
+	}
+	return p
+}
+
+// live fills in what only a leader knows of a work that has not ended.
+func (c *Coordinator) live(id string, p *csvsum.Progress) {
 	if since, away := c.StorageAwaySince(id); away {
 		since = since.UTC()
-		doc.Progress.StorageUnreachableSince = &since
+		p.StorageUnreachableSince = &since
 	}
 	if r := c.reign.Load(); r != nil {
 		r.mu.Lock()
-		doc.Progress.BytesPerSecond = r.sched.Speed(time.Now(), rpc.WorkID(id))
+		p.BytesPerSecond = r.sched.Speed(time.Now(), rpc.WorkID(id))
 		r.mu.Unlock()
 	}
-	return doc, true
 }
 
 // StorageAwaySince returns since when the storage of a work has not answered; ok is false if it does, or if this node

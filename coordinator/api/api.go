@@ -29,6 +29,7 @@ type Works interface {
 	Leader() (leader fsm.Node, self, ok bool)
 	State() *fsm.FSM
 	Document(id string) (*csvsum.Document, bool)
+	Progress(w fsm.Summary) csvsum.Progress
 	TaskCounts() coordinator.TaskCounts
 	Workers() []coordinator.WorkerView
 }

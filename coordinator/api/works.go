@@ -79,7 +79,7 @@ func (a *API) listWorks(ctx context.Context, in *listWorksInput) (*listWorksOutp
 	b.Tasks = taskCounts{Leased: tasks.Leased, Pending: tasks.Pending, Done: tasks.Done}
 	b.Works = make([]workSummary, 0, len(list))
 	for _, w := range list {
-		b.Works = append(b.Works, workSummary{w.ID, w.Path, w.Status, w.Ctime, w.Mtime, w.Error, w.Progress})
+		b.Works = append(b.Works, workSummary{w.ID, w.Path, w.Status, w.Ctime, w.Mtime, w.Error, a.works.Progress(w)})
 	}
 	b.Next = orNull(next)
 	return out, nil
