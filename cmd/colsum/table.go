@@ -88,6 +88,8 @@ func progressText(p csvsum.Progress) string {
 	percent := 0.0
 	if p.BytesTotal > 0 {
 		percent = 100 * float64(p.BytesDone) / float64(p.BytesTotal)
+	} else if p.TasksTotal > 0 && p.TasksDone == p.TasksTotal {
+		percent = 100 // an empty file
 	}
 	s := fmt.Sprintf("%.0f%% (%d of %s)", percent, p.TasksDone, count(p.TasksTotal, "task"))
 	if p.BytesPerSecond > 0 {
