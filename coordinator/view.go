@@ -25,8 +25,6 @@ func (c *Coordinator) Progress(w fsm.Summary) csvsum.Progress {
 	p := w.Progress
 	if !w.Status.Ended() {
 		c.live(w.ID, &p)
-	} else if took := w.Mtime.Sub(w.Planned); !w.Planned.IsZero() && took > 0 {
-		p.BytesPerSecond = float64(p.BytesDone) / took.Seconds()
 	}
 	return p
 }

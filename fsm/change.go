@@ -177,9 +177,7 @@ func (f *final) document() *csvsum.Document {
 		r = f.fold.Result(f.head.Plan, f.head.Status == Done)
 	}
 	d := f.head.document(f.head.Progress, r)
-	if took := f.head.Mtime - f.head.Planned; f.head.Planned != noTime && took > 0 {
-		d.Progress.BytesPerSecond = float64(d.Progress.BytesDone) * 1e9 / float64(took)
-	}
+	d.Progress.BytesPerSecond = f.head.speed()
 	return d
 }
 

@@ -28,7 +28,7 @@ type Summary struct {
 	Ctime    time.Time
 	Mtime    time.Time
 	Error    *csvsum.DocError
-	Progress csvsum.Progress // BytesPerSecond is left 0
+	Progress csvsum.Progress // BytesPerSecond is 0 until the work has ended
 	Planned  time.Time       // zero until planned
 }
 

@@ -121,6 +121,8 @@ func (f *FSM) Summary(id string) (Summary, bool) {
 
 func (w *work) summary() Summary {
 	h := &w.head
+	progress := h.Progress.doc()
+	progress.BytesPerSecond = h.speed()
 	return Summary{
 		ID:       h.ID,
 		Path:     h.Path,
@@ -128,7 +130,7 @@ func (w *work) summary() Summary {
 		Ctime:    fromNanos(h.Ctime),
 		Mtime:    fromNanos(h.Mtime),
 		Error:    cloneError(h.Error),
-		Progress: h.Progress.doc(),
+		Progress: progress,
 		Planned:  fromNanos(h.Planned),
 	}
 }

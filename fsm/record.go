@@ -84,6 +84,15 @@ func partialKey(seq uint64, task int64) []byte {
 	return binary.BigEndian.AppendUint64(seqKey(seq), uint64(task))
 }
 
+// speed is the average from the plan of an ended work to its end, in bytes per second; 0 for any other.
+func (h *head) speed() float64 {
+	took := h.Mtime - h.Planned
+	if !h.Status.Ended() || h.Planned == noTime || took <= 0 {
+		return 0
+	}
+	return float64(h.Progress.doc().BytesDone) * 1e9 / float64(took)
+}
+
 // document puts the head of a work and its result together.
 func (h *head) document(p progress, r *csvsum.Result) *csvsum.Document {
 	d := &csvsum.Document{
