@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/url"
 	"os"
-	"strconv"
 	"text/tabwriter"
 	"time"
 )
@@ -51,48 +50,30 @@ type fileList struct {
 func (c *FilesCmd) Run(ctx context.Context) error {
 	cl := c.client()
 	t := newTable(os.Stdout, tabwriter.StripEscape)
-	left, after := c.Limit, c.After
-	for {
-		n := pageSize
-		if c.Limit > 0 {
-			n = min(n, left)
-		}
-		if c.JSON {
-			n = c.Limit
-		}
-		q := url.Values{"limit": {strconv.Itoa(n)}}
-		if c.Prefix != "" {
-			q.Set("prefix", c.Prefix)
-		}
-		if after != "" {
-			q.Set("after", after)
-		}
-		answer, err := cl.get(ctx, "/api/list_files?"+q.Encode())
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printRaw(answer)
-		}
+	filter := url.Values{}
+	if c.Prefix != "" {
+		filter.Set("prefix", c.Prefix)
+	}
+	next, err := cl.pages(ctx, "/api/list_files", filter, c.Limit, c.After, c.JSON, func(answer []byte) (int, *string, error) {
 		var list fileList
 		if err := json.Unmarshal(answer, &list); err != nil {
-			return fmt.Errorf("read the list of files: %w", err)
+			return 0, nil, fmt.Errorf("read the list of files: %w", err)
 		}
 		for _, f := range list.Files {
 			sec, frac := math.Modf(f.Time)
 			when := time.Unix(int64(sec), int64(frac*1e9))
 			fmt.Fprintf(t, "%d\t%s\t%s\n", f.Size, when.Format(time.DateTime), printable(f.Path))
 		}
-		left -= len(list.Files)
-		if list.Next == nil || *list.Next == "" || c.Limit > 0 && left <= 0 {
-			if err := t.Flush(); err != nil {
-				return err
-			}
-			if list.Next != nil && *list.Next != "" {
-				fmt.Fprintf(os.Stderr, "there are more: go on with --after %q or --limit 0\n", *list.Next)
-			}
-			return nil
-		}
-		after = *list.Next
+		return len(list.Files), list.Next, nil
+	})
+	if err != nil {
+		return err
 	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if next != "" {
+		fmt.Fprintf(os.Stderr, "there are more: go on with --after %q or --limit 0\n", next)
+	}
+	return nil
 }

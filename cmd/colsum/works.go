@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strconv"
 	"time"
 
 	"colsum/csvsum"
@@ -58,38 +57,18 @@ type workList struct {
 	Next *string `json:"next"`
 }
 
-// pageSize is how many entries a listing asks for at once.
-const pageSize = 500
-
 func (c *WorksCmd) Run(ctx context.Context) error {
 	cl := c.client()
 	t := newTable(os.Stdout, 0)
-	left, after, first := c.Limit, c.After, true
-	for {
-		n := pageSize
-		if c.Limit > 0 {
-			n = min(n, left)
-		}
-		if c.JSON {
-			n = c.Limit
-		}
-		q := url.Values{"limit": {strconv.Itoa(n)}}
-		if c.Status != "" {
-			q.Set("status", c.Status)
-		}
-		if after != "" {
-			q.Set("after", after)
-		}
-		answer, err := cl.get(ctx, "/api/list_works?"+q.Encode())
-		if err != nil {
-			return err
-		}
-		if c.JSON {
-			return printRaw(answer)
-		}
+	first := true
+	filter := url.Values{}
+	if c.Status != "" {
+		filter.Set("status", c.Status)
+	}
+	_, err := cl.pages(ctx, "/api/list_works", filter, c.Limit, c.After, c.JSON, func(answer []byte) (int, *string, error) {
 		var list workList
 		if err := json.Unmarshal(answer, &list); err != nil {
-			return fmt.Errorf("read the list of works: %w", err)
+			return 0, nil, fmt.Errorf("read the list of works: %w", err)
 		}
 		if first {
 			first = false
@@ -113,12 +92,12 @@ func (c *WorksCmd) Run(ctx context.Context) error {
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", w.WorkID, w.Status, w.Ctime.Local().Format(time.DateTime), progress, printable(w.Filepath))
 		}
-		left -= len(list.Works)
-		if list.Next == nil || *list.Next == "" || c.Limit > 0 && left <= 0 {
-			return t.Flush()
-		}
-		after = *list.Next
+		return len(list.Works), list.Next, nil
+	})
+	if err != nil {
+		return err
 	}
+	return t.Flush()
 }
 
 // CancelCmd stops a work.
