@@ -163,13 +163,19 @@ func (a *API) add(ctx context.Context, _ *struct{}) (*memberOutput, error) {
 	return a.member(id), nil
 }
 
-// remove takes a node out, unless too few of those that stay answer.
-func (a *API) remove(ctx context.Context, _ *struct{}) (*memberOutput, error) {
+// idOf returns the id in a body that has nothing else, "" if it has none.
+func idOf(ctx context.Context) (string, error) {
 	f, err := parseFields(bodyOf(ctx), "id")
 	if err != nil {
-		return nil, a.fail(ctx, err)
+		return "", err
 	}
 	id, _, err := f.text("id")
+	return id, err
+}
+
+// remove takes a node out, unless too few of those that stay answer.
+func (a *API) remove(ctx context.Context, _ *struct{}) (*memberOutput, error) {
+	id, err := idOf(ctx)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
@@ -214,11 +220,7 @@ func mayLose(members []raftnode.Member, id string) error {
 
 // transfer hands the leadership over.
 func (a *API) transfer(ctx context.Context, _ *struct{}) (*memberOutput, error) {
-	f, err := parseFields(bodyOf(ctx), "id")
-	if err != nil {
-		return nil, a.fail(ctx, err)
-	}
-	id, _, err := f.text("id")
+	id, err := idOf(ctx)
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
