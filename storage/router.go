@@ -168,16 +168,3 @@ func (r *Router) bucket(op, path, rest string) (Store, error) {
 	}
 	return s, nil
 }
-
-// FileURL returns the file:// path of a file named as the operating system names it, links in it resolved: an os.Root
-// follows no absolute ones. With FileRoots "/" it opens whatever the user may.
-func FileURL(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil {
-		abs = real
-	}
-	return "file://" + abs, nil
-}
