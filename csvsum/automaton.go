@@ -91,7 +91,8 @@ func makeTable(nl Newline) table {
 type automaton struct {
 	table   *table
 	classes [256]class
-	newline byte // '\n' or '\r'
+	marks   [256]uint8 // markEnd for the delimiter and newline, markOther for the quote and the comment byte
+	newline byte       // '\n' or '\r'
 	delim   byte
 	quote   byte // 0 for none
 	comment byte // 0 for none
@@ -113,10 +114,13 @@ func newAutomaton(d *Dialect) *automaton {
 	}
 	if d.Quote != 0 {
 		a.classes[d.Quote] = quote
+		a.marks[d.Quote] = markOther
 	}
 	if d.Comment != 0 {
 		a.classes[d.Comment] = comment
+		a.marks[d.Comment] = markOther
 	}
+	a.marks[a.newline], a.marks[a.delim] = markEnd, markEnd
 	a.classes['\n'] = lf
 	a.classes['\r'] = cr
 	a.classes[d.Delimiter] = delim

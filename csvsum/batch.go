@@ -42,7 +42,7 @@ func (s *scan) batch(i int) (taken int) {
 			s.records -= some
 		}
 		if s.p.Rows == rows { // nothing but blank lines
-			s.p.Columns, s.lanes = s.p.Columns[:had], s.lanes[:had]
+			s.p.Columns, s.lanes = s.p.Columns[:had], s.lanes[:min(had, len(s.lanes))]
 		} else {
 			s.p.Width = max(s.p.Width, width)
 		}
@@ -150,17 +150,22 @@ func (s *scan) place(pos []uint32, width, end int) (from, to int) {
 }
 
 // cellsPortable is kernel.cells. It goes column by column.
-func cellsPortable(s *scan, pos []uint32, records, width, n int) int {
+func cellsPortable(s *scan, pos []uint32, _, width, n int) int {
+	if have := len(s.lanes); have < n {
+		s.lanes = append(s.lanes, make([]lanes, n-have)...)
+	}
 	left := s.left[:0]
 	point := s.spec.Dialect.Decimal
 	buf := s.buf[:cap(s.buf)]
 	for i := range n {
 		l := &s.lanes[i]
-		if l.cells+records > laneCells {
-			l.flush(&s.p.Columns[i])
-		}
 		field := s.spec.Selection.number(i) - 1
 		for end := field; end < len(pos)-1; end += width {
+			if l.added == byteCells {
+				if l.spread(); l.cells > laneCells-byteCells {
+					l.flush(&s.p.Columns[i])
+				}
+			}
 			if at := pos[end] + 1; buf[at] != s.quote && l.add(buf, int(at), int(pos[end+1]), point) {
 				continue
 			}

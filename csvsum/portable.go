@@ -42,8 +42,8 @@ func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State)
 	return dst[:n], bytes.Count(src, []byte{a.newline}), a.outside(src), Quoted
 }
 
-// numbers indexes src, entered outside quotes, if it holds no bytes below ceiling but delimiters and newlines, as is most
-// often so in files of numbers: no quotes, no comments.
+// numbers indexes src, entered outside quotes, if it holds neither quotes nor comment bytes, nor many other bytes below
+// ceiling than delimiters and newlines: most files of numbers, with times or CRs here and there.
 func (a *automaton) numbers(dst []uint32, src []byte, base uint32) (out []uint32, records int, ok bool) {
 	if max(a.delim, a.newline, a.quote, a.comment) >= ceiling {
 		return dst, 0, false
@@ -51,8 +51,32 @@ func (a *automaton) numbers(dst []uint32, src []byte, base uint32) (out []uint32
 	n := len(dst)
 	records = bytes.Count(src, []byte{a.newline})
 	ends := records + bytes.Count(src, []byte{a.delim})
-	found := below(dst[n:n+len(src)+indexSlack], src, base)
-	return dst[:n+ends], records, found == ends
+	low := dst[n : n+len(src)+indexSlack]
+	if found := below(low, src, base); found != ends {
+		if found > 2*ends || !a.onlyEnds(low[:found], src, base) {
+			return dst, 0, false
+		}
+	}
+	return dst[:n+ends], records, true
+}
+
+// What automaton.marks holds.
+const (
+	markEnd   = 1
+	markOther = 2
+)
+
+// onlyEnds moves the positions of delimiters and newlines to the front of pos, which lists all bytes of src below ceiling. It
+// returns false if there are quotes or comment bytes among these.
+func (a *automaton) onlyEnds(pos []uint32, src []byte, base uint32) bool {
+	n, met := 0, uint8(0)
+	for _, p := range pos {
+		k := a.marks[src[p-base]]
+		met |= k
+		pos[n] = p
+		n += int(k & markEnd)
+	}
+	return met&markOther == 0
 }
 
 // masked reports whether masks tell all about src. They do not know that an LF after a CR belongs to it, which only matters
@@ -128,6 +152,23 @@ func exactly(dst []uint32, src []byte, base uint32, c, d byte) int {
 	whole := len(src) &^ 63
 	for at := 0; at < whole; at += 64 {
 		b := (*[64]byte)(src[at:])
+		x0, x1 := binary.LittleEndian.Uint64(b[0:8]), binary.LittleEndian.Uint64(b[8:16])
+		x2, x3 := binary.LittleEndian.Uint64(b[16:24]), binary.LittleEndian.Uint64(b[24:32])
+		x4, x5 := binary.LittleEndian.Uint64(b[32:40]), binary.LittleEndian.Uint64(b[40:48])
+		x6, x7 := binary.LittleEndian.Uint64(b[48:56]), binary.LittleEndian.Uint64(b[56:64])
+		if (x0|x1|x2|x3|x4|x5|x6|x7|cs|ds)&high == 0 {
+			// All of ASCII: a lane of x^cs, plus 0x7f, has its top bit set unless it was 0, and carries nothing over.
+			m := ((x0 ^ cs) + low) & ((x0 ^ ds) + low) & high
+			m = m>>1 | ((x1^cs)+low)&((x1^ds)+low)&high
+			m = m>>1 | ((x2^cs)+low)&((x2^ds)+low)&high
+			m = m>>1 | ((x3^cs)+low)&((x3^ds)+low)&high
+			m = m>>1 | ((x4^cs)+low)&((x4^ds)+low)&high
+			m = m>>1 | ((x5^cs)+low)&((x5^ds)+low)&high
+			m = m>>1 | ((x6^cs)+low)&((x6^ds)+low)&high
+			m = m>>1 | ((x7^cs)+low)&((x7^ds)+low)&high
+			n = flatten(dst, n, ^transpose(m), base+uint32(at))
+			continue
+		}
 		m := neither(b[0:8], cs, ds) >> 7
 		m |= neither(b[8:16], cs, ds) >> 6
 		m |= neither(b[16:24], cs, ds) >> 5

@@ -41,7 +41,6 @@ func (s *scan) record(ends []uint32, stop int) {
 func (s *scan) widen(n int) {
 	if have := len(s.p.Columns); have < n {
 		s.p.Columns = append(s.p.Columns, make([]Column, n-have)...)
-		s.lanes = append(s.lanes, make([]lanes, n-have)...)
 	}
 }
 
@@ -71,13 +70,6 @@ func (s *scan) field(number int, ends []uint32, stop int) (from, to int) {
 
 // cell adds one cell to selected column i. It returns false if that ends the work.
 func (s *scan) cell(i, from, to int) bool {
-	l := &s.lanes[i]
-	if l.cells == laneCells {
-		l.flush(&s.p.Columns[i])
-	}
-	if l.add(s.buf[:cap(s.buf)], from, to, s.spec.Dialect.Decimal) {
-		return true
-	}
 	if !s.spec.FailOnInvalid {
 		if s.odd(i, from, to) == decimal.Invalid && len(s.p.Bad) < MaxBadCells {
 			s.p.Bad = append(s.p.Bad, s.badCell(i, from, to))
@@ -118,11 +110,7 @@ func (s *scan) odd(i, from, to int) decimal.Kind {
 		col.Empty++
 		return decimal.Empty
 	}
-	point := s.spec.Dialect.Decimal
-	if s.quote != 0 && s.buf[from] == s.quote && to-from > 2 && s.buf[to-1] == s.quote && s.lanes[i].add(s.buf[:cap(s.buf)], from+1, to-1, point) {
-		return decimal.Numeric
-	}
-	kind := col.Sum.AddCell(s.text(from, to), point)
+	kind := col.Sum.AddCell(s.text(from, to), s.spec.Dialect.Decimal)
 	switch kind {
 	case decimal.Numeric:
 		col.Numeric++
