@@ -340,64 +340,95 @@ mdone:
 
 // func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
 //
-// As flattenAVX2, by compressing an iota (VBMI2). Up to 15 words behind the last position are overwritten.
+// As flattenAVX2, by compressing an iota (VBMI2). Up to 15 words behind the last position are overwritten. Instructions on mask
+// registers are few and slow, so all but the compression is done on bytes: x ^ c is 0 where c stands.
 TEXT ·flattenAVX512(SB), NOSPLIT, $0-56
 	MOVQ p+0(FP), SI
 	MOVQ blocks+8(FP), CX
 	MOVL base+16(FP), DX
 	MOVL chars+20(FP), AX
 	MOVQ pos+24(FP), DI
-	VPBROADCASTB AX, Z15
+	VPBROADCASTB AX, Z15   // delimiter
 	SHRL $8, AX
-	VPBROADCASTB AX, Z14
+	VPBROADCASTB AX, Z14   // newline
 	SHRL $8, AX
-	VPBROADCASTB AX, Z13
+	VPBROADCASTB AX, Z13   // quote
 	VPBROADCASTD DX, Z12
 	MOVL $64, AX
 	VPBROADCASTD AX, Z11
 	VMOVDQU64 flattenIota<>(SB), Z10
-	KXORQ K4, K4, K4
-	XORQ R8, R8
+	VPTERNLOGD $0xff, Z9, Z9, Z9 // 0 once the lane met a quote
+	MOVL $1, AX
+	VPBROADCASTB AX, Z8
+	VPXORQ Z7, Z7, Z7      // zero
+	MOVQ CX, R8
+	SHLQ $6, R8            // bytes that are no newlines, subtracted from all
 	TESTQ CX, CX
 	JZ done5
 
+outer5:
+	// A byte lane counts to 255.
+	MOVQ $255, R9
+	CMPQ CX, R9
+	CMOVQLT CX, R9
+	SUBQ R9, CX
+	VPXORQ Z6, Z6, Z6
+
 loop5:
 	VMOVDQU64 (SI), Z0
-	VPCMPEQB Z15, Z0, K1
-	VPCMPEQB Z14, Z0, K2
-	VPCMPEQB Z13, Z0, K3
-	KORQ K3, K4, K4
-	KMOVQ K2, AX
-	POPCNTQ AX, AX
-	ADDQ AX, R8
-	KORQ K1, K2, K1
+	VPXORQ Z15, Z0, Z1
+	VPXORQ Z14, Z0, Z2
+	VPXORQ Z13, Z0, Z3
+	VPMINUB Z1, Z2, Z1
+	VPMINUB Z3, Z9, Z9
+	VPMINUB Z8, Z2, Z2
+	VPADDB Z2, Z6, Z6
+	VPTESTNMB Z1, Z1, K1
 	KMOVQ K1, BX
 	POPCNTQ BX, BX
 	VPCOMPRESSB.Z Z10, K1, Z1
-	VPMOVZXBD X1, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, (DI)
-	CMPQ BX, $16
+	VPMOVZXBD X1, Y2
+	VPADDD Y12, Y2, Y2
+	VMOVDQU Y2, (DI)
+	CMPQ BX, $8
 	JGT more5
 
 next5:
 	LEAQ (DI)(BX*4), DI
 	VPADDD Z11, Z12, Z12
 	ADDQ $64, SI
-	DECQ CX
+	DECQ R9
 	JNZ loop5
+
+	VPSADBW Z7, Z6, Z6
+	VEXTRACTI64X4 $1, Z6, Y0
+	VPADDQ Y6, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ X0, X1, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X0, X1, X0
+	VMOVQ X0, AX
+	SUBQ AX, R8
+	TESTQ CX, CX
+	JNZ outer5
 
 done5:
 	SUBQ pos+24(FP), DI
 	SHRQ $2, DI
 	MOVQ DI, count+32(FP)
 	MOVQ R8, newlines+40(FP)
-	KMOVQ K4, AX
+	VPTESTNMB Z9, Z9, K1
+	KMOVQ K1, AX
 	MOVQ AX, quotes+48(FP)
 	VZEROUPPER
 	RET
 
 more5:
+	VPMOVZXBD X1, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, (DI)
+	CMPQ BX, $16
+	JLE next5
 	VEXTRACTI32X4 $1, Z1, X2
 	VPMOVZXBD X2, Z2
 	VPADDD Z12, Z2, Z2
@@ -415,94 +446,120 @@ more5:
 	JMP next5
 
 // func flattenQuotedAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
+//
+// As flattenQuotedAVX2, in the manner of flattenAVX512.
 TEXT ·flattenQuotedAVX512(SB), NOSPLIT, $0-56
 	MOVQ p+0(FP), SI
 	MOVQ blocks+8(FP), CX
 	MOVL base+16(FP), DX
 	MOVL chars+20(FP), AX
 	MOVQ pos+24(FP), DI
-	VPBROADCASTB AX, Z15
+	VPBROADCASTB AX, Z15   // delimiter
 	SHRL $8, AX
-	VPBROADCASTB AX, Z14
+	VPBROADCASTB AX, Z14   // newline
 	SHRL $8, AX
-	VPBROADCASTB AX, Z13
+	VPBROADCASTB AX, Z13   // quote
 	VPBROADCASTD DX, Z12
 	MOVL $64, AX
 	VPBROADCASTD AX, Z11
 	VMOVDQU64 flattenIota<>(SB), Z10
 	VPCMPEQB X9, X9, X9    // all ones: carry-less multiplication by it is a prefix xor
+	MOVL $1, AX
+	VPBROADCASTB AX, Z16
+	VPXORQ Z7, Z7, Z7      // zero
+	VPXORQ Z5, Z5, Z5      // delimiters outside quotes
 	MOVQ state+32(FP), AX
 	MOVQ 0(AX), R8         // 0 or ^0: within quotes
 	MOVQ 8(AX), R9         // 0 or 1: an opening quote may come next
 	MOVQ 16(AX), R15       // violations so far
-	XORQ R14, R14          // newlines
+	MOVQ 24(AX), R14       // the same for whoever came in the other way
+	MOVQ $63, R12
 	TESTQ CX, CX
 	JZ qdone5
 
+qouter5:
+	// A byte lane counts to 255.
+	MOVQ $255, DX
+	CMPQ CX, DX
+	CMOVQLT CX, DX
+	SUBQ DX, CX
+	VPXORQ Z6, Z6, Z6
+
 qloop5:
 	VMOVDQU64 (SI), Z0
+	VPXORQ Z15, Z0, Z1
+	VPXORQ Z14, Z0, Z2
 	VPCMPEQB Z13, Z0, K3
-	VPCMPEQB Z15, Z0, K1
-	VPCMPEQB Z14, Z0, K2
+	VPMINUB Z1, Z2, Z1
+	VPMINUB Z16, Z2, Z2    // 0 for a newline, 1 for the rest
+	VPTESTNMB Z1, Z1, K1
 	KMOVQ K3, AX           // quotes
 	VMOVQ AX, X8
 	VPCLMULQDQ $0, X9, X8, X8
 	VMOVQ X8, R10
 	XORQ R8, R10           // within quotes, the opening quote included
-	MOVQ R10, R8
-	SARQ $63, R8
-	KORQ K1, K2, K1
-	KMOVQ K2, R12          // newlines
+	SARXQ R12, R10, R8
 	KMOVQ K1, BX           // delimiters and newlines
 
-	MOVQ AX, R11
-	ORQ BX, R11            // what an opening quote may follow
-	MOVQ R11, R13
-	ADDQ R11, R11
-	ORQ R9, R11
-	SHRQ $63, R13
-	MOVQ R13, R9
-	ANDNQ AX, R11, R11     // quotes that follow something else
-	MOVQ R11, AX
-	ANDQ R10, AX           // ... and open
-	ORQ AX, R15
-	ANDNQ R11, R10, R11    // ... and close: they open for whoever came in the other way
-	MOVQ state+32(FP), AX
-	ORQ R11, 24(AX)
+	LEAQ (AX)(BX*1), R11   // what an opening quote may follow
+	LEAQ (R9)(R11*2), R13
+	SHRXQ R12, R11, R9
+	ANDNQ AX, R13, R13     // quotes that follow something else
+	ANDNQ R13, R10, R11    // ... and close: they open for whoever came in the other way
+	ORQ R11, R14
+	ANDQ R10, R13          // ... and open
+	ORQ R13, R15
 
-	ANDNQ R12, R10, R12
 	ANDNQ BX, R10, BX
-	POPCNTQ R12, R12
-	ADDQ R12, R14
 	KMOVQ BX, K1
 	POPCNTQ BX, BX
+	VPADDB Z2, Z6, K1, Z6
 	VPCOMPRESSB.Z Z10, K1, Z1
-	VPMOVZXBD X1, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, (DI)
-	CMPQ BX, $16
+	VPMOVZXBD X1, Y2
+	VPADDD Y12, Y2, Y2
+	VMOVDQU Y2, (DI)
+	CMPQ BX, $8
 	JGT qmore5
 
 qnext5:
 	LEAQ (DI)(BX*4), DI
 	VPADDD Z11, Z12, Z12
 	ADDQ $64, SI
-	DECQ CX
+	DECQ DX
 	JNZ qloop5
+
+	VPSADBW Z7, Z6, Z6
+	VPADDQ Z6, Z5, Z5
+	TESTQ CX, CX
+	JNZ qouter5
 
 qdone5:
 	MOVQ state+32(FP), AX
 	MOVQ R8, 0(AX)
 	MOVQ R9, 8(AX)
 	MOVQ R15, 16(AX)
+	MOVQ R14, 24(AX)
 	SUBQ pos+24(FP), DI
 	SHRQ $2, DI
 	MOVQ DI, count+40(FP)
-	MOVQ R14, newlines+48(FP)
+	VEXTRACTI64X4 $1, Z5, Y0
+	VPADDQ Y5, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDQ X0, X1, X0
+	VPSRLDQ $8, X0, X1
+	VPADDQ X0, X1, X0
+	VMOVQ X0, AX
+	SUBQ AX, DI
+	MOVQ DI, newlines+48(FP)
 	VZEROUPPER
 	RET
 
 qmore5:
+	VPMOVZXBD X1, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, (DI)
+	CMPQ BX, $16
+	JLE qnext5
 	VEXTRACTI32X4 $1, Z1, X2
 	VPMOVZXBD X2, Z2
 	VPADDD Z12, Z2, Z2
