@@ -576,6 +576,64 @@ qmore5:
 	VMOVDQU32 Z2, 192(DI)
 	JMP qnext5
 
+// func flattenMasksAVX512(m *masks, blocks int, base uint32, pos *uint32) (count int)
+//
+// For each of blocks masks at m: write base + offset of every bit of ends to pos, as flattenAVX512 does.
+TEXT ·flattenMasksAVX512(SB), NOSPLIT, $0-40
+	MOVQ m+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVL base+16(FP), DX
+	MOVQ pos+24(FP), DI
+	VPBROADCASTD DX, Z12
+	MOVL $64, AX
+	VPBROADCASTD AX, Z11
+	VMOVDQU64 flattenIota<>(SB), Z10
+
+mloop5:
+	MOVQ (SI), BX
+	KMOVQ BX, K1
+	POPCNTQ BX, BX
+	VPCOMPRESSB.Z Z10, K1, Z1
+	VPMOVZXBD X1, Y2
+	VPADDD Y12, Y2, Y2
+	VMOVDQU Y2, (DI)
+	CMPQ BX, $8
+	JGT mmore5
+
+mnext5:
+	LEAQ (DI)(BX*4), DI
+	VPADDD Z11, Z12, Z12
+	ADDQ $32, SI
+	DECQ CX
+	JNZ mloop5
+	SUBQ pos+24(FP), DI
+	SHRQ $2, DI
+	MOVQ DI, count+32(FP)
+	VZEROUPPER
+	RET
+
+mmore5:
+	VPMOVZXBD X1, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, (DI)
+	CMPQ BX, $16
+	JLE mnext5
+	VEXTRACTI32X4 $1, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 64(DI)
+	CMPQ BX, $32
+	JLE mnext5
+	VEXTRACTI32X4 $2, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 128(DI)
+	VEXTRACTI32X4 $3, Z1, X2
+	VPMOVZXBD X2, Z2
+	VPADDD Z12, Z2, Z2
+	VMOVDQU32 Z2, 192(DI)
+	JMP mnext5
+
 DATA flattenIota<>+0(SB)/8, $0x706050403020100
 DATA flattenIota<>+8(SB)/8, $0xf0e0d0c0b0a0908
 DATA flattenIota<>+16(SB)/8, $0x1716151413121110

@@ -16,13 +16,19 @@ type masks struct {
 // maskBlocks is how many blocks are turned into masks at a time.
 const maskBlocks = 16
 
-// findMasks fills out with the masks of len(src)/64 blocks, at most maskBlocks.
-type findMasks func(a *automaton, src []byte, out *[maskBlocks]masks)
+// masker is what a kernel does with masks.
+type masker struct {
+	// find fills out with the masks of len(src)/64 blocks, at most maskBlocks.
+	find func(a *automaton, src []byte, out *[maskBlocks]masks)
+	// flatten writes base + the position of each bit of the masks' ends to dst from dst[n] on, and returns n plus their number.
+	// dst must have room for indexSlack more than that.
+	flatten func(dst []uint32, n int, m []masks, base uint32) int
+}
 
 // resolve answers as run does, from masks, a block at a time: any mixture of quotes, literal quotes and comments. In a
 // NewlineCR file src must not hold an LF. other is the state after src for
 // who entered it with the opposite parity of quotes, or Unknown.
-func (a *automaton) resolve(find findMasks, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
+func (a *automaton) resolve(k masker, dst []uint32, src []byte, base uint32, s State) (out []uint32, records int, end, other State) {
 	n := len(dst)
 	dst = dst[:cap(dst)]
 	r := resolver{inComment: s == Comment, mirrored: s != Comment && len(src) > 0 && src[0] != a.quote}
@@ -48,12 +54,13 @@ func (a *automaton) resolve(find findMasks, dst []uint32, src []byte, base uint3
 				last = rest - 1
 			}
 		}
-		find(a, piece, &a.masks)
-		for b := range len(piece) / 64 {
-			ends := r.next(&a.masks[b])
-			records += bits.OnesCount64(ends & a.masks[b].lines)
-			n = flatten(dst, n, ends, first+uint32(64*b))
+		k.find(a, piece, &a.masks)
+		m := a.masks[:len(piece)/64]
+		for b := range m {
+			m[b].ends = r.next(&m[b])
+			records += bits.OnesCount64(m[b].ends & m[b].lines)
 		}
+		n = k.flatten(dst, n, m, first)
 	}
 	end, other = r.state(a, src, last), Unknown
 	if r.mirrored {
@@ -81,6 +88,16 @@ type resolver struct {
 // next returns the ends of fields and records in the next block.
 func (r *resolver) next(m *masks) (ends uint64) {
 	ends, lines, quotes, comments := m.ends, m.lines, m.quotes, m.comments
+	if r.inside == 0 && !r.inComment && quotes&(ends<<1|r.opens) == 0 && comments&(lines<<1|r.begins) == 0 {
+		// No quote opens a field and no comment begins, so all of them are text.
+		if quotes|comments != 0 {
+			r.mirrored = false
+		}
+		r.after = (ends | quotes) >> 63
+		r.opens, r.begins = ends>>63, lines>>63
+		r.within, r.quotes = 0, 0
+		return ends
+	}
 	if r.inComment {
 		// Nothing counts up to the newline; if there is none, nothing at all.
 		skipped := upTo(lines, 1)
@@ -148,6 +165,14 @@ func prefixXor(x uint64) uint64 {
 	x ^= x << 8
 	x ^= x << 16
 	return x ^ x<<32
+}
+
+// flattenMasks is masker.flatten.
+func flattenMasks(dst []uint32, n int, m []masks, base uint32) int {
+	for b := range m {
+		n = flatten(dst, n, m[b].ends, base+uint32(64*b))
+	}
+	return n
 }
 
 // flatten writes first + i for each bit i of mask to dst from dst[n] on, four at a time, and returns n plus their number. dst

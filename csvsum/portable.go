@@ -32,7 +32,7 @@ func indexPortable(a *automaton, dst []uint32, src []byte, base uint32, s State)
 		a.mixed = true // and so will what follows be
 	}
 	if s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 || a.quote != 0 && bytes.IndexByte(src, a.quote) >= 0 {
-		return a.resolve(masksPortable, dst, src, base, s)
+		return a.resolve(masker{masksPortable, flattenMasks}, dst, src, base, s)
 	}
 	if s == Quoted {
 		return dst, 0, Quoted, a.outside(src)
@@ -211,7 +211,7 @@ func transpose(x uint64) uint64 {
 	return x ^ t ^ t<<28
 }
 
-// masksPortable is a findMasks.
+// masksPortable is masker.find.
 func masksPortable(a *automaton, src []byte, out *[maskBlocks]masks) {
 	delims, lines, quotes := uint64(a.delim)*each, uint64(a.newline)*each, uint64(a.quote)*each
 	for i := range len(src) / 64 {

@@ -46,6 +46,9 @@ func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) 
 func flattenQuotedAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
 
 //go:noescape
+func flattenMasksAVX512(m *masks, blocks int, base uint32, pos *uint32) (count int)
+
+//go:noescape
 func addCellsAVX512(a *cellRun) (odd int)
 
 // vector is the kernel of one instruction set. Calls go straight to the assembly, so that nothing they point to escapes.
@@ -67,6 +70,15 @@ func (v vector) flattenQuoted(p *byte, blocks int, base uint32, chars uint32, po
 		return flattenQuotedAVX512(p, blocks, base, chars, pos, state)
 	}
 	return flattenQuotedAVX2(p, blocks, base, chars, pos, state)
+}
+
+func (v vector) masker() masker {
+	if !v.avx512 {
+		return masker{masksAVX2, flattenMasks}
+	}
+	return masker{masksAVX2, func(dst []uint32, n int, m []masks, base uint32) int {
+		return n + flattenMasksAVX512(&m[0], len(m), base, &dst[n])
+	}}
 }
 
 // cells is kernel.cells.
@@ -111,7 +123,7 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 		return indexPortable(a, dst, src, base, s)
 	}
 	if a.literal || s == Comment || a.comment != 0 && bytes.IndexByte(src, a.comment) >= 0 {
-		out, records, end, other := a.resolve(masksAVX2, dst, src, base, s)
+		out, records, end, other := a.resolve(v.masker(), dst, src, base, s)
 		a.literal = a.literal && other == Unknown
 		return out, records, end, other
 	}
@@ -140,7 +152,7 @@ func (v vector) index(a *automaton, dst []uint32, src []byte, base uint32, s Sta
 	}
 	// A quote in the middle of a field, and most likely not the last.
 	a.literal = true
-	out, records, end, _ = a.resolve(masksAVX2, dst, src, base, s)
+	out, records, end, _ = a.resolve(v.masker(), dst, src, base, s)
 	return out, records, end, other
 }
 
@@ -183,7 +195,7 @@ func (v vector) quoted(a *automaton, dst []uint32, src []byte, base uint32, s St
 	return dst[:n], records, p
 }
 
-// masksAVX2 is a findMasks.
+// masksAVX2 is masker.find.
 func masksAVX2(a *automaton, src []byte, out *[maskBlocks]masks) {
 	findMasksAVX2(&src[0], len(src)/64, uint32(a.delim)|uint32(a.newline)<<8|uint32(a.quote)<<16|uint32(a.comment)<<24, &out[0])
 	for i := range out[:len(src)/64] {
