@@ -18,7 +18,7 @@ const pairCells = 330
 type pairs struct {
 	lanes []pairLanes
 	cells int         // that each of lanes has taken at most since the last flush
-	total [][16]int64 // what was flushed
+	total [][16]int64 // what was flushed; shorter than lanes while nothing was
 	rows  []int64     // rows[i] records went into the first i+1 columns and no others
 	empty []int64     // empty cells, which are counted by rows as well
 	cols  []uint32    // index of the field of each selected column
@@ -46,7 +46,6 @@ type cellRun struct {
 func (p *pairs) need(sel *Selection, n, records int) {
 	if have := len(p.lanes); have < n {
 		p.lanes = append(p.lanes, make([]pairLanes, n-have)...)
-		p.total = append(p.total, make([][16]int64, n-have)...)
 		p.rows = append(p.rows, make([]int64, n-have)...)
 		p.empty = append(p.empty, make([]int64, n-have)...)
 		p.cols = slices.Grow(p.cols, n-have)
@@ -63,20 +62,25 @@ func (p *pairs) need(sel *Selection, n, records int) {
 // flush moves lanes to total.
 func (p *pairs) flush() {
 	p.cells = 0
-	for i := range p.lanes {
-		l, t := &p.lanes[i], &p.total[i]
-		for k, v := range l {
-			t[k] += int64(v)
-		}
-		*l = pairLanes{}
+	if more := len(p.lanes) - len(p.total); more > 0 {
+		p.total = append(p.total, make([][16]int64, more)...)
 	}
+	for i := range p.lanes {
+		p.lanes[i].moveTo(&p.total[i])
+	}
+}
+
+func (l *pairLanes) moveTo(t *[16]int64) {
+	for k, v := range l {
+		t[k] += int64(v)
+	}
+	*l = pairLanes{}
 }
 
 // drain moves all that was added to the columns.
 func (p *pairs) drain(columns []Column) {
-	p.flush()
 	rows := int64(0)
-	for i := len(p.total) - 1; i >= 0; i-- {
+	for i := len(p.lanes) - 1; i >= 0; i-- {
 		rows += p.rows[i]
 		if i >= len(columns) {
 			continue // there were only blank lines
@@ -84,8 +88,12 @@ func (p *pairs) drain(columns []Column) {
 		c := &columns[i]
 		c.Empty += p.empty[i]
 		c.Numeric += rows - p.empty[i]
-		t := &p.total[i]
-		if *t == ([16]int64{}) {
+		var t [16]int64
+		if i < len(p.total) {
+			t = p.total[i]
+		}
+		p.lanes[i].moveTo(&t)
+		if t == ([16]int64{}) {
 			continue
 		}
 		var v int128 // integer digits
@@ -107,6 +115,7 @@ func (p *pairs) drain(columns []Column) {
 			c.Sum.AddInt128(v.hi, v.lo, 2*last-11)
 		}
 	}
+	p.cells = 0
 	p.lanes, p.total, p.rows, p.empty, p.cols = p.lanes[:0], p.total[:0], p.rows[:0], p.empty[:0], p.cols[:0]
 }
 
