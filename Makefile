@@ -11,8 +11,8 @@ SECONDS  ?= 600
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-build: ## build bin/colsum
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/colsum ./cmd/colsum
+build: ## build bin/colsum, which needs no C library
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/colsum ./cmd/colsum
 
 demo: build ## a cluster, S3, two big files, a killed leader, and the proof that the sums are right
 	scripts/demo
@@ -39,6 +39,7 @@ bench: ## all benchmarks, once
 bench-peers: build ## colsum beside DuckDB, Polars and ClickHouse; needs npm (BENCH="-only decimals -rounds 3")
 	mkdir -p bench/peers && cp scripts/bench-peers/peers/* bench/peers/
 	npm install --prefix bench/peers --no-audit --no-fund
+	CGO_ENABLED=0 go build -trimpath -tags purego -o bench/colsum-purego ./cmd/colsum
 	go run ./scripts/bench-peers $(BENCH)
 
 bench-cluster: build ## latency, rates, memory and scale of three nodes on this machine (BENCH="-only works")

@@ -1,5 +1,5 @@
-// Command bench-peers times whole processes side by side on the same files: colsum with its best kernel and with the
-// portable one, DuckDB, Polars and ClickHouse (chdb) through their npm packages, `wc -l`, and a plain pread loop as the limit of
+// Command bench-peers times whole processes side by side on the same files: colsum with its best kernel and built without
+// assembly, DuckDB, Polars and ClickHouse (chdb) through their npm packages, `wc -l`, and a plain pread loop as the limit of
 // the machine. It prints one Markdown table per file.
 //
 // Run it by `make bench-peers`, which builds colsum and installs the peers. Files are written once into the folder given
