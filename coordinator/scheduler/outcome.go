@@ -77,6 +77,7 @@ func (s *Scheduler) Complete(now time.Time, who rpc.Worker, ref rpc.TaskRef, res
 	for _, i := range res.Dropped {
 		w.rerun(i, knownState(states, i))
 	}
+	w.advance()
 	s.refresh(now, w)
 }
 

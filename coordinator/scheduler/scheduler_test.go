@@ -142,6 +142,27 @@ func TestRerunsGoFirstWithTheirState(t *testing.T) {
 	}
 }
 
+// The partial of the first task shows that those which wait right behind it rest on a wrong state: they are next, and not
+// taken for folded.
+func TestDroppedBehindTheFrontierRunAgain(t *testing.T) {
+	b := newBench(t)
+	k := who("k", 3)
+	b.add("a", 3)
+	g := b.want(k, 3, "a/0", "a/1", "a/2")
+	b.done(k, g[1], g[2])
+	b.s.Complete(b.now, k, g[0].TaskRef, fsm.CompletionResult{Dropped: []int64{1}}, map[int64]csvsum.State{1: csvsum.Quoted})
+	if ids := b.s.Finished(); len(ids) > 0 {
+		t.Errorf("works %v count as finished, a task of theirs was dropped", ids)
+	}
+	if g = b.want(k, 3, "a/1"); g[0].State != csvsum.Quoted {
+		t.Errorf("state %d", g[0].State)
+	}
+	b.done(k, g...)
+	if ids := b.s.Finished(); len(ids) != 1 {
+		t.Errorf("works %v count as finished, want a", ids)
+	}
+}
+
 func TestWindowBoundsRunAhead(t *testing.T) {
 	b := newBench(t)
 	k := who("k", 10)

@@ -126,13 +126,13 @@ func (w *work) entry(i int64) *task {
 	return t
 }
 
-// markDone records that task i is done. Its leases must be gone.
+// markDone records that task i is done. Its leases must be gone. The caller calls advance once it has put back what was
+// dropped in the same breath: below the frontier nothing can be put back.
 func (w *work) markDone(i int64) {
 	delete(w.open, i)
 	if i >= w.Frontier {
 		w.done[i] = struct{}{}
 	}
-	w.advance()
 }
 
 // rerun makes task i ready again, to be run with a state. What is below the frontier is in the sum and final.
