@@ -5,6 +5,7 @@ LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 20s
 SEED     ?= 0
 SECONDS  ?= 600
+SEEDS    ?= 5000
 
 .DEFAULT_GOAL := help
 
@@ -76,6 +77,9 @@ chaos: build s3-server ## break a cluster in every way it promises to survive (S
 	cd test/e2e && go build -o ../../bin/chaos ./chaos
 	bin/chaos -bin bin/colsum -versitygw .tools/bin/versitygw -seed $(SEED) -seconds $(SECONDS) $(CHAOS)
 
+sim: ## scheduler and replicated state with a clock of their own, thousands of seeds a minute (SEEDS=5000 SEED=0)
+	COLSUM_SEEDS=$(SEEDS) COLSUM_SEED=$(SEED) go test -count=1 -v -timeout 60m -run '^TestReplicatedSimulation$$' ./coordinator/scheduler
+
 cluster-up: build ## start 3 nodes and 2 workers (UP="--nodes 5 --port-base 6000" and the like)
 	scripts/cluster up $(UP)
 
@@ -88,4 +92,4 @@ clean: ## remove what was built
 s3-server:
 	@scripts/install-versitygw
 
-.PHONY: openapi-client-test check-deploy help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster e2e s3-conformance storage-faults lint chaos cluster-up cluster-down clean s3-server
+.PHONY: openapi-client-test check-deploy help build demo browser screenshots test race purego corpus fuzz bench bench-peers bench-cluster e2e s3-conformance storage-faults lint chaos sim cluster-up cluster-down clean s3-server

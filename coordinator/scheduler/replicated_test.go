@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
-	"strconv"
-	"testing"
+	"slices"
 	"time"
 
 	"colsum/csvsum"
@@ -19,54 +17,129 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// replicated is a simulation over the real replicated state and the real engine: leaders come and go over one log, workers
-// die and hand in late, twice, or for leaders of the past, and in the end every sum is that of the whole file in one task.
+// replicated is a simulation over the real replicated state and the real engine, with a clock of its own: leaders come and go
+// over one log, one that was deposed goes on leasing for a while, workers die, pause, forget and fail, what is said is lost,
+// repeated and overtaken, the storage goes away, works are submitted and cancelled. After every step the scheduler is held
+// against the state and against a ledger of its leases, and in the end every sum is that of the whole file in one task.
 type replicated struct {
-	t       testing.TB
 	rnd     *rand.Rand
 	now     time.Time
+	dir     string
 	state   *fsm.FSM
 	log     []*raft.Log
-	s       *Scheduler
+	lead    *simLeader
+	deposed *simLeader // still answers workers; nil: there is none
 	tokens  rpc.LeaseToken
-	files   map[string]*simFile
-	workers []rpc.Worker
-	held    []simHeld // leases whose partials are under way
-	late    []simHeld // those of dead workers and of earlier leaders, which may still arrive
+	files   []*simFile
+	workers []*simHand
+	wire    []simMessage
+	away    time.Time // until when the storage does not answer
+	calm    bool      // nothing goes wrong any more
 	names   int
+	strikes map[simTaskID]int // at least as many as any scheduler may have counted
+	scanner *csvsum.Scanner
+	stats   *simStats
+	err     error // the first thing found
+
+	// sabotage is the bug that a test of the simulation plants.
+	sabotage sabotage
+}
+
+// simStats says how much of what can go wrong did.
+type simStats struct {
+	seeds, steps, grants, backups, adopted, commits, duplicates, dropped, wrong int
+	elections, doomed, cancelled, done                                          int
+}
+
+func (s *simStats) add(o *simStats) {
+	s.seeds, s.steps, s.grants, s.backups = s.seeds+o.seeds, s.steps+o.steps, s.grants+o.grants, s.backups+o.backups
+	s.adopted, s.commits, s.duplicates = s.adopted+o.adopted, s.commits+o.commits, s.duplicates+o.duplicates
+	s.dropped, s.wrong, s.elections = s.dropped+o.dropped, s.wrong+o.wrong, s.elections+o.elections
+	s.doomed, s.cancelled, s.done = s.doomed+o.doomed, s.cancelled+o.cancelled, s.done+o.done
+}
+
+// simLeader is a leader's memory and the ledger of what it gave out.
+type simLeader struct {
+	s      *Scheduler
+	leases ledger
 }
 
 type simFile struct {
-	text   []byte
-	plan   *csvsum.Plan
-	chunk  int64
-	digest string
-	rows   int64
-	front  int64 // highest frontier seen
+	id        rpc.WorkID
+	text      []byte
+	plan      *csvsum.Plan
+	chunk     int64
+	digest    string
+	rows      int64
+	submitted bool
+	front     int64  // highest frontier seen
+	ended     string // status it ended with
+	poison    int64  // the task that breaks workers, while not all is calm; noTask: none
+	partials  map[simScan]*csvsum.Partial
 }
 
-type simHeld struct {
-	who   rpc.Worker
-	grant Grant
+type simScan struct {
+	task  int64
+	state csvsum.State
 }
 
-func openState(t testing.TB) *fsm.FSM {
-	t.Helper()
-	f, err := fsm.Open(fsm.Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+// simHand is a worker with the tasks it is at.
+type simHand struct {
+	rpc.Worker
+	beat   time.Time
+	paused time.Time
+	held   []Grant
+}
+
+// simMessage is on its way to the leader: results, or a failure. Its worker holds the tasks until it is answered.
+type simMessage struct {
+	who    rpc.Worker
+	grants []Grant
+	failed bool
+	kind   rpc.FailureKind
+}
+
+const (
+	simChaos = 120  // steps in which things go wrong, at most
+	simCalm  = 3000 // steps after which works that have not ended never will
+)
+
+func newReplicated(dir string, seed uint64, bug sabotage, scanner *csvsum.Scanner) (*replicated, error) {
+	m := &replicated{
+		rnd: rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1e9, 0).UTC(), dir: dir,
+		strikes: map[simTaskID]int{}, scanner: scanner, stats: &simStats{seeds: 1}, sabotage: bug,
 	}
-	t.Cleanup(func() { f.Close() })
-	return f
+	var err error
+	if m.state, err = m.open("a"); err != nil {
+		return nil, err
+	}
+	for i := range 1 + m.rnd.IntN(3) {
+		m.file(i)
+	}
+	m.elect()
+	m.submit(m.files[0])
+	return m, nil
+}
+
+func (m *replicated) open(name string) (*fsm.FSM, error) {
+	return fsm.Open(fsm.Config{Dir: m.dir + "/" + name, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// fail records that something is wrong. The first counts.
+func (m *replicated) fail(format string, args ...any) {
+	if m.err == nil {
+		m.err = fmt.Errorf(format, args...)
+	}
 }
 
 // apply puts a command into the log and applies it.
 func (m *replicated) apply(cmd fsm.Command) fsm.Response {
-	m.t.Helper()
 	data, err := fsm.Encode(cmd)
 	if err != nil {
-		m.t.Fatal(err)
+		m.fail("encode: %w", err)
+		return fsm.Response{}
 	}
+	m.stats.commits++
 	entry := &raft.Log{Index: uint64(len(m.log) + 1), Type: raft.LogCommand, Data: data}
 	m.log = append(m.log, entry)
 	return m.state.Apply(entry).(fsm.Response)
@@ -76,7 +149,7 @@ func (m *replicated) apply(cmd fsm.Command) fsm.Response {
 func (m *replicated) table() []byte {
 	var b bytes.Buffer
 	b.WriteString("a,b,c\n")
-	for i := range 5 + m.rnd.IntN(60) {
+	for i := range 3 + m.rnd.IntN(30) {
 		fmt.Fprintf(&b, "%d.%d,", m.rnd.IntN(1000), m.rnd.IntN(1000))
 		if m.rnd.IntN(3) == 0 {
 			fmt.Fprintf(&b, "\"x\n\"\"%d\"\",\n1,2,3\n\",", i)
@@ -88,43 +161,54 @@ func (m *replicated) table() []byte {
 	return b.Bytes()
 }
 
-func (m *replicated) partial(f *simFile, start, end int64, state csvsum.State) *csvsum.Partial {
-	m.t.Helper()
+// file makes a file, and finds the truth about it: the same file as one task of another work.
+func (m *replicated) file(i int) {
+	f := &simFile{id: rpc.WorkID(fmt.Sprint("w", i)), text: m.table(), partials: map[simScan]*csvsum.Partial{}}
+	size := int64(len(f.text))
+	var err error
+	if f.plan, err = csvsum.Sniff(f.text, size, csvsum.Options{Columns: csvsum.Columns{First: 1, Every: 2}}); err != nil {
+		m.fail("sniff: %w", err)
+		return
+	}
+	f.chunk = max(1, size/(2+m.rnd.Int64N(24)))
+	f.poison = noTask
+	if m.rnd.IntN(4) == 0 {
+		f.poison = m.rnd.Int64N(size / f.chunk)
+	}
+	whole := fmt.Sprint("whole", i)
+	m.begin(whole, f, size)
+	m.apply(&fsm.Complete{Time: m.now, Done: []fsm.Completion{{Work: whole, Version: "v", Partial: m.scan(f, 0, size, csvsum.Unknown)}}})
+	d, ok := m.state.Document(whole)
+	if !ok || d.Status != "done" {
+		m.fail("the whole file in one task: %+v", d)
+		return
+	}
+	f.digest, f.rows = d.Digest, d.Rows
+	m.files = append(m.files, f)
+}
+
+func (m *replicated) scan(f *simFile, start, end int64, state csvsum.State) *csvsum.Partial {
 	task := csvsum.Task{Start: start, End: end, State: state}
-	p, err := new(csvsum.Scanner).Scan(context.Background(), &f.plan.Spec, task, bytes.NewReader(f.text[task.ReadFrom(&f.plan.Spec):]))
+	p, err := m.scanner.Scan(context.Background(), &f.plan.Spec, task, bytes.NewReader(f.text[task.ReadFrom(&f.plan.Spec):]))
 	if err != nil {
-		m.t.Fatal(err)
+		m.fail("scan: %w", err)
 	}
 	return p
 }
 
-func newReplicated(t testing.TB, seed uint64) *replicated {
-	m := &replicated{
-		t: t, rnd: rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1e9, 0).UTC(), state: openState(t),
-		files: map[string]*simFile{},
+// partial is what a worker makes of a task. Its guess at the state may be any.
+func (m *replicated) partial(f *simFile, g Grant) *csvsum.Partial {
+	at := simScan{g.Task, g.State}
+	if g.State == csvsum.Unknown && m.rnd.IntN(3) == 0 {
+		at.state = []csvsum.State{csvsum.RecordStart, csvsum.Quoted}[m.rnd.IntN(2)]
 	}
-	for i := range 1 + m.rnd.IntN(3) {
-		f := &simFile{text: m.table()}
-		size := int64(len(f.text))
-		var err error
-		if f.plan, err = csvsum.Sniff(f.text, size, csvsum.Options{Columns: csvsum.Columns{First: 1, Every: 2}}); err != nil {
-			t.Fatal(err)
-		}
-		f.chunk = 1 + m.rnd.Int64N(size/4)
-		// The truth: the same file, one task, another work.
-		whole, id := fmt.Sprint("whole", i), fmt.Sprint("w", i)
-		m.begin(whole, f, size)
-		m.apply(&fsm.Complete{Time: m.now, Done: []fsm.Completion{{Work: whole, Version: "v", Partial: m.partial(f, 0, size, csvsum.Unknown)}}})
-		d, ok := m.state.Document(whole)
-		if !ok || d.Status != "done" {
-			t.Fatalf("the whole file in one task: %+v", d)
-		}
-		f.digest, f.rows = d.Digest, d.Rows
-		m.begin(id, f, f.chunk)
-		m.files[id] = f
+	p := f.partials[at]
+	if p == nil {
+		start, end := f.plan.Spec.TaskRange(g.Task, f.chunk)
+		p = m.scan(f, start, end, at.state)
+		f.partials[at] = p
 	}
-	m.elect()
-	return m
+	return p
 }
 
 func (m *replicated) begin(id string, f *simFile, chunk int64) {
@@ -132,167 +216,435 @@ func (m *replicated) begin(id string, f *simFile, chunk int64) {
 	m.apply(&fsm.Plan{ID: id, Time: m.now, Plan: *f.plan, Version: "v", Chunk: chunk})
 }
 
-// elect gives the cluster a new leader, who knows what the state says and no more.
-func (m *replicated) elect() {
-	m.tokens += 1 << 20
-	m.s = New(Config{FirstToken: m.tokens, BlindLimit: time.Hour})
-	m.late = append(m.late, m.held...)
-	m.held = nil
-	for _, id := range m.state.ActiveIDs() {
-		a, _ := m.state.Active(id)
-		m.s.AddWork(m.now, WorkInfo{
-			ID: rpc.WorkID(id), Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk, Frontier: a.Frontier, Done: a.Done,
-			Reruns: a.Reruns, Window: 1 + m.rnd.Int64N(12), Inherited: true,
+func (m *replicated) submit(f *simFile) {
+	f.submitted = true
+	m.begin(string(f.id), f, f.chunk)
+	m.adopt(f, false)
+}
+
+// adopt makes the leader know a work as the state has it.
+func (m *replicated) adopt(f *simFile, inherited bool) {
+	if a, ok := m.state.Active(string(f.id)); ok {
+		m.lead.s.AddWork(m.now, WorkInfo{
+			ID: f.id, Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk, Frontier: a.Frontier, Done: a.Done,
+			Reruns: a.Reruns, Window: 1 + m.rnd.Int64N(12), Inherited: inherited,
 		})
 	}
 }
 
-// hand hands in the partials of some leases, as one log entry or several, and tells the scheduler.
-func (m *replicated) hand(list []simHeld) {
-	cmd := &fsm.Complete{Time: m.now}
-	for _, h := range list {
-		f := m.files[string(h.grant.Work)]
-		start, end := f.plan.Spec.TaskRange(h.grant.Task, f.chunk)
-		cmd.Done = append(cmd.Done, fsm.Completion{
-			Work: string(h.grant.Work), Task: h.grant.Task, Version: "v", Partial: m.partial(f, start, end, h.grant.State),
-		})
+// elect gives the cluster a new leader, who knows what the state says and no more. The old one may go on for a while, and its
+// last proposal may have been committed without anybody having been told.
+func (m *replicated) elect() {
+	m.stats.elections++
+	if m.lead != nil && len(m.wire) > 0 && m.rnd.IntN(3) == 0 {
+		if msg := m.wire[m.rnd.IntN(len(m.wire))]; !msg.failed {
+			m.apply(m.command(msg))
+		}
 	}
-	res := m.apply(cmd)
-	for i, h := range list {
+	m.deposed = m.lead
+	if m.rnd.IntN(2) == 0 {
+		m.deposed = nil
+	}
+	m.tokens += 1 << 20
+	m.lead = &simLeader{s: New(Config{FirstToken: m.tokens, BlindLimit: time.Hour}), leases: ledger{}}
+	for _, f := range m.files {
+		m.adopt(f, true)
+	}
+}
+
+// command is the log entry of results.
+func (m *replicated) command(msg simMessage) *fsm.Complete {
+	cmd := &fsm.Complete{Time: m.now}
+	for _, g := range msg.grants {
+		f := m.fileOf(g.Work)
+		cmd.Done = append(cmd.Done, fsm.Completion{Work: string(g.Work), Task: g.Task, Version: "v", Partial: m.sabotage.partial(m, f, g)})
+	}
+	return cmd
+}
+
+func (m *replicated) fileOf(id rpc.WorkID) *simFile {
+	i := slices.IndexFunc(m.files, func(f *simFile) bool { return f.id == id })
+	return m.files[i]
+}
+
+// deliver brings a message to the leader.
+func (m *replicated) deliver(msg simMessage) {
+	l := m.lead
+	if msg.failed {
+		for _, g := range msg.grants {
+			if l.s.Fail(m.now, msg.who, g.TaskRef, msg.kind, "") && msg.kind == rpc.Broke {
+				m.strikes[simTaskID{g.Work, g.Task}]++
+			}
+			l.leases.end(msg.who.ID, g.TaskRef)
+		}
+		return
+	}
+	res := m.apply(m.command(msg))
+	for i, g := range msg.grants {
+		r := m.sabotage.answer(res.Done[i])
 		var reruns map[int64]csvsum.State
-		if a, ok := m.state.Active(string(h.grant.Work)); ok {
+		if a, ok := m.state.Active(string(g.Work)); ok {
 			reruns = a.Reruns
 		}
-		m.s.Complete(m.now, h.who, h.grant.TaskRef, res.Done[i], reruns)
+		l.s.Complete(m.now, msg.who, g.TaskRef, r, reruns)
+		m.stats.dropped += len(r.Dropped)
+		switch {
+		case r.Outcome != fsm.OK && r.Outcome != fsm.Ended:
+			m.fail("a result of task %d of %s: outcome %d", g.Task, g.Work, r.Outcome)
+		case r.Outcome == fsm.Ended || r.Status.Ended():
+			l.leases.done(g.Work, noTask)
+		case r.Verdict == csvsum.WrongState:
+			m.stats.wrong++
+			l.leases.end(msg.who.ID, g.TaskRef)
+		default:
+			if r.Verdict == csvsum.Duplicate {
+				m.stats.duplicates++
+			}
+			l.leases.done(g.Work, g.Task)
+		}
+	}
+}
+
+// answered tells a worker, if it still lives, that its message has arrived.
+func (m *replicated) answered(msg simMessage) {
+	for _, k := range m.workers {
+		if k.ID == msg.who.ID {
+			k.held = slices.DeleteFunc(k.held, func(g Grant) bool {
+				return slices.ContainsFunc(msg.grants, func(o Grant) bool { return o.TaskRef == g.TaskRef })
+			})
+		}
+	}
+}
+
+// chance is true once in n times, unless all is calm.
+func (m *replicated) chance(n int) bool { return m.rnd.IntN(n) == 0 && !m.calm }
+
+// lease has a worker ask for tasks.
+func (m *replicated) lease(k *simHand) {
+	l := m.lead
+	if m.deposed != nil && m.chance(4) {
+		l = m.deposed
+	}
+	lost := m.chance(16)
+	ttl, _ := l.s.Timing()
+	for _, g := range l.s.Lease(m.now, k.Worker, 1+m.rnd.IntN(3)) {
+		m.stats.grants++
+		if g.Backup {
+			m.stats.backups++
+		}
+		if err := l.leases.grant(m.now, ttl, k.ID, g); err != nil {
+			m.fail("%w", err)
+		}
+		if a, ok := m.state.Active(string(g.Work)); l == m.lead {
+			state, again := csvsum.Unknown, false
+			if ok {
+				state, again = a.Reruns[g.Task]
+			}
+			switch {
+			case !ok:
+				m.fail("a task of %s was leased, which has ended", g.Work)
+			case g.Task < a.Frontier || slices.Contains(a.Done, g.Task):
+				m.fail("task %d of %s was leased, which is done", g.Task, g.Work)
+			case again && g.State != state:
+				m.fail("task %d of %s was leased with state %d, not %d", g.Task, g.Work, g.State, state)
+			}
+		}
+		m.sabotage.granted(m, l, g)
+		if !lost {
+			k.held = append(k.held, g)
+		}
+	}
+}
+
+// heartbeat has a worker name its tasks.
+func (m *replicated) heartbeat(k *simHand) {
+	k.beat = m.now
+	if m.chance(10) {
+		return // lost
+	}
+	l := m.lead
+	if m.deposed != nil && m.chance(8) {
+		l = m.deposed
+	}
+	var running []rpc.Running
+	for _, g := range k.held {
+		r := rpc.Running{TaskRef: g.TaskRef, BytesDone: m.rnd.Int64N(20)}
+		if m.now.Before(m.away) {
+			r.BytesDone, r.Waiting = 0, silentAfter+time.Second
+		}
+		running = append(running, r)
+	}
+	stop := l.s.Heartbeat(m.now, k.Worker, running, false)
+	ttl, _ := l.s.Timing()
+	for _, r := range running {
+		if !slices.Contains(stop, r.TaskRef) {
+			if l.leases[r.Token] == nil {
+				m.stats.adopted++
+			}
+			l.leases.name(m.now, ttl, k.ID, r.TaskRef)
+		}
+	}
+	k.held = slices.DeleteFunc(k.held, func(g Grant) bool { return slices.Contains(stop, g.TaskRef) })
+}
+
+// turn lets a worker do something about its tasks.
+func (m *replicated) turn(k *simHand) {
+	if m.now.Before(k.paused) {
+		return
+	}
+	if len(k.held) == 0 || (len(k.held) < k.Slots+1 && m.rnd.IntN(2) == 0) {
+		m.lease(k)
+		return
+	}
+	msg := simMessage{who: k.Worker}
+	for _, i := range m.rnd.Perm(len(k.held)) {
+		if g := k.held[i]; !m.sent(g) && m.rnd.IntN(2) == 0 {
+			msg.grants = append(msg.grants, g)
+		}
+	}
+	poison := slices.IndexFunc(msg.grants, func(g Grant) bool { return m.fileOf(g.Work).poison == g.Task })
+	switch {
+	case len(msg.grants) == 0:
+		return
+	case m.now.Before(m.away):
+		msg.failed, msg.kind = true, rpc.StorageAway
+		if m.rnd.IntN(3) > 0 {
+			return // it waits for the storage
+		}
+	case poison >= 0 && !m.calm:
+		msg.grants, msg.failed, msg.kind = msg.grants[poison:poison+1], true, rpc.Broke
+	case m.chance(25):
+		msg.failed, msg.kind = true, []rpc.FailureKind{rpc.Broke, rpc.Returned, rpc.NotHere}[m.rnd.IntN(3)]
+	}
+	m.wire = append(m.wire, msg)
+}
+
+// sent reports whether a worker waits for the answer to a message about a task. Now and then it has lost patience.
+func (m *replicated) sent(g Grant) bool {
+	return !m.chance(8) && slices.ContainsFunc(m.wire, func(msg simMessage) bool {
+		return slices.ContainsFunc(msg.grants, func(o Grant) bool { return o.TaskRef == g.TaskRef })
+	})
+}
+
+// arrive takes a message off the wire, if it is not to come a second time.
+func (m *replicated) arrive() {
+	i := m.rnd.IntN(len(m.wire))
+	msg := m.wire[i]
+	if !m.chance(6) {
+		m.wire = slices.Delete(m.wire, i, i+1)
+	}
+	if m.chance(10) {
+		return // lost
+	}
+	m.deliver(msg)
+	if !m.chance(8) { // else the answer is lost, and it will be sent again
+		m.answered(msg)
 	}
 }
 
 func (m *replicated) step() {
+	m.stats.steps++
+	k := m.workers
 	switch n := m.rnd.IntN(100); {
-	case n < 10 || len(m.workers) == 0:
+	case len(k) == 0 || (n < 4 && len(k) < 5):
 		m.names++
 		id := rpc.WorkerID(fmt.Sprint("k", m.names))
-		m.workers = append(m.workers, rpc.Worker{ID: id, Slots: 1 + m.rnd.IntN(4)})
-	case n < 45:
-		k := m.workers[m.rnd.IntN(len(m.workers))]
-		for _, g := range m.s.Lease(m.now, k, 1+m.rnd.IntN(3)) {
-			m.held = append(m.held, simHeld{k, g})
-		}
-	case n < 80 && len(m.held) > 0:
-		m.rnd.Shuffle(len(m.held), func(i, j int) { m.held[i], m.held[j] = m.held[j], m.held[i] })
-		k := 1 + m.rnd.IntN(min(4, len(m.held)))
-		m.hand(m.held[:k])
-		if m.rnd.IntN(4) == 0 {
-			m.late = append(m.late, m.held[:k]...) // its answer was lost: it will be sent again
-		}
-		m.held = m.held[k:]
-	case n < 86 && len(m.late) > 0:
-		i := m.rnd.IntN(len(m.late))
-		m.hand(m.late[i : i+1])
-		m.late = append(m.late[:i], m.late[i+1:]...)
-	case n < 90:
-		i := m.rnd.IntN(len(m.workers)) // dies, with all it holds
-		var left []simHeld
-		for _, h := range m.held {
-			if h.who.ID != m.workers[i].ID {
-				left = append(left, h)
-			} else if m.rnd.IntN(2) == 0 {
-				m.late = append(m.late, h)
-			}
-		}
-		m.held = left
-		m.workers = append(m.workers[:i], m.workers[i+1:]...)
-	case n < 93:
-		m.elect()
+		m.workers = append(m.workers, &simHand{Worker: rpc.Worker{ID: id, Slots: 1 + m.rnd.IntN(4)}})
+	case n < 50:
+		m.turn(k[m.rnd.IntN(len(k))])
+	case n < 80 && len(m.wire) > 0:
+		m.arrive()
+	case n < 95 || m.calm:
+		m.turn(k[m.rnd.IntN(len(k))])
 	default:
-		m.now = m.now.Add(time.Duration(m.rnd.IntN(3000)) * time.Millisecond)
+		m.trouble()
+	}
+	m.pass(time.Duration(m.rnd.IntN(250)) * time.Millisecond)
+}
+
+// trouble is what happens more rarely.
+func (m *replicated) trouble() {
+	i := m.rnd.IntN(len(m.workers))
+	k := m.workers[i]
+	switch m.rnd.IntN(8) {
+	case 0: // dies; what it sent may still arrive
+		m.workers = slices.Delete(m.workers, i, i+1)
+	case 1: // starts anew under its name
+		k.held = nil
+	case 2:
+		k.paused = m.now.Add(time.Duration(m.rnd.IntN(12)) * time.Second)
+	case 3, 4:
+		m.elect()
+	case 5:
+		m.away = m.now.Add(time.Duration(m.rnd.IntN(8)) * time.Second)
+	case 6: // the leader stands still
+		m.pass(time.Duration(m.rnd.IntN(8)) * time.Second)
+	case 7:
+		f := m.files[m.rnd.IntN(len(m.files))]
+		switch {
+		case !f.submitted:
+			m.submit(f)
+		case m.rnd.IntN(2) > 0:
+			m.lead.s.SetWindow(m.now, f.id, 1+m.rnd.Int64N(12))
+		case m.apply(&fsm.Cancel{ID: string(f.id), Time: m.now}).Outcome == fsm.OK:
+			m.stats.cancelled++
+			m.lead.s.RemoveWork(f.id)
+			m.lead.leases.done(f.id, noTask)
+		}
+	}
+}
+
+// pass lets time go by.
+func (m *replicated) pass(d time.Duration) {
+	m.now = m.now.Add(d)
+	for _, l := range []*simLeader{m.lead, m.deposed} {
+		if l != nil {
+			l.leases.expire(m.now, m.strikes)
+			l.s.Expire(m.now)
+		}
 	}
 	for _, k := range m.workers {
-		var running []rpc.Running
-		for _, h := range m.held {
-			if h.who.ID == k.ID {
-				running = append(running, rpc.Running{TaskRef: h.grant.TaskRef})
-			}
+		if !m.now.Before(k.paused) && m.now.Sub(k.beat) >= time.Second {
+			m.heartbeat(k)
 		}
-		m.s.Heartbeat(m.now, k, running, false)
 	}
-	m.s.Expire(m.now)
+	for _, d := range m.lead.s.TakeDoomed() {
+		m.doom(d)
+	}
+	m.sabotage.passed(m)
+	m.check()
+}
+
+// doom ends a work as the leader would, and looks whether there was a reason.
+func (m *replicated) doom(d Doom) {
+	m.stats.doomed++
+	id := simTaskID{d.Work, *d.Error.Byte / m.fileOf(d.Work).chunk}
+	if d.Error.Code != "task_poisoned" || m.strikes[id] < strikeLimit {
+		m.fail("work %s doomed (%s) after %d strikes on task %d", d.Work, d.Error.Code, m.strikes[id], id.task)
+	}
+	m.apply(&fsm.Fail{ID: string(d.Work), Time: m.now, Error: d.Error})
+	m.lead.s.RemoveWork(d.Work)
+	m.lead.leases.done(d.Work, noTask)
 }
 
 // check looks at what must hold after every step.
 func (m *replicated) check() {
-	m.t.Helper()
-	if err := m.s.check(m.now); err != nil {
-		m.t.Fatal(err)
+	if err := m.lead.s.check(m.now); err != nil {
+		m.fail("%w", err)
 	}
-	for id, f := range m.files { // in any order: nothing is drawn
-		if a, ok := m.state.Active(id); ok {
-			if a.Frontier < f.front {
-				m.t.Fatalf("work %s: the frontier went back from %d to %d", id, f.front, a.Frontier)
+	for _, f := range m.files {
+		w := m.lead.s.works[f.id]
+		a, active := m.state.Active(string(f.id))
+		if active != (w != nil) {
+			m.fail("work %s: active %v, known to the leader %v", f.id, active, w != nil)
+			continue
+		}
+		if !active {
+			if s, ok := m.state.Summary(string(f.id)); ok {
+				if f.ended != "" && f.ended != string(s.Status) {
+					m.fail("work %s was %s and is %s", f.id, f.ended, s.Status)
+				}
+				f.ended = string(s.Status)
 			}
-			f.front = a.Frontier
+			continue
+		}
+		if f.ended != "" {
+			m.fail("work %s was %s and is %s", f.id, f.ended, a.Status)
+		}
+		if a.Frontier < f.front {
+			m.fail("work %s: the frontier went back from %d to %d", f.id, f.front, a.Frontier)
+		}
+		f.front = a.Frontier
+		done := 0
+		for i := range w.Tasks {
+			if w.isDone(i) {
+				done++
+				if i >= a.Frontier && !slices.Contains(a.Done, i) {
+					m.fail("work %s: task %d is not done, and the leader takes it for done", f.id, i)
+				}
+			}
+		}
+		if want := int(a.Frontier) + len(a.Done); done != want {
+			m.fail("work %s: %d tasks are done, the leader knows of %d", f.id, want, done)
 		}
 	}
 }
 
-// run goes on until all works have ended, and checks their sums and that another node comes to the same state.
-func (m *replicated) run() {
-	m.t.Helper()
-	for steps := 0; len(m.state.ActiveIDs()) > 0; steps++ {
-		if steps > 20_000 {
-			m.t.Fatalf("works %v do not end", m.state.ActiveIDs())
+func (m *replicated) over() bool {
+	return !slices.ContainsFunc(m.files, func(f *simFile) bool { return f.ended == "" })
+}
+
+// run lets things go wrong for a while, then until all works have ended, and checks their sums and that another node comes to
+// the same state.
+func (m *replicated) run() error {
+	defer m.state.Close()
+	for range simChaos/4 + m.rnd.IntN(simChaos*3/4) {
+		if m.err != nil || m.over() {
+			break
 		}
 		m.step()
-		m.check()
-		for _, d := range m.s.TakeDoomed() { // its workers died too often: a new leader forgives
-			m.t.Logf("work %s: %s", d.Work, d.Error.Message)
-			m.elect()
+	}
+	m.calm, m.away, m.deposed = true, time.Time{}, nil
+	for _, f := range m.files {
+		if !f.submitted {
+			m.submit(f)
 		}
 	}
-	for id, f := range m.files {
-		if d, ok := m.state.Document(id); !ok || d.Status != "done" || d.Digest != f.digest || d.Rows != f.rows {
-			m.t.Fatalf("work %s: %+v, want digest %s of %d rows", id, d, f.digest, f.rows)
+	for _, k := range m.workers {
+		k.paused = time.Time{}
+	}
+	m.check()
+	for steps := 0; m.err == nil && !m.over(); steps++ {
+		if steps == simCalm {
+			m.fail("works do not end: %+v", m.lead.s.Stats())
+		}
+		m.step()
+	}
+	for _, f := range m.files {
+		d, ok := m.state.Document(string(f.id))
+		if !ok {
+			m.fail("work %s has no document", f.id)
+			break
+		}
+		if d.Status == "done" {
+			m.stats.done++
+			if d.Digest != f.digest || d.Rows != f.rows {
+				m.fail("work %s: digest %s of %d rows, want %s of %d", f.id, d.Digest, d.Rows, f.digest, f.rows)
+			}
 		}
 	}
-	other := openState(m.t)
-	for at := 0; at < len(m.log); {
-		n := min(1+m.rnd.IntN(9), len(m.log)-at)
-		other.ApplyBatch(m.log[at : at+n])
-		at += n
-		if m.rnd.IntN(40) == 0 { // and goes on from a snapshot
+	if m.err == nil {
+		m.replay()
+	}
+	return m.err
+}
+
+// replay gives the log to another node, in batches, some of them followed by a snapshot.
+func (m *replicated) replay() {
+	other, err := m.open("b")
+	if err != nil {
+		m.fail("%w", err)
+		return
+	}
+	defer other.Close()
+	log := m.sabotage.replayed(m.log)
+	for at, snapshot := 0, m.rnd.IntN(len(log)); at < len(log); {
+		n := min(1+m.rnd.IntN(16), len(log)-at)
+		other.ApplyBatch(log[at : at+n])
+		if at <= snapshot && snapshot < at+n { // goes on from a snapshot
 			var archive bytes.Buffer
 			if err := other.Backup(&archive); err != nil {
-				m.t.Fatal(err)
+				m.fail("backup: %w", err)
 			}
 			if err := other.Restore(io.NopCloser(&archive)); err != nil {
-				m.t.Fatal(err)
+				m.fail("restore: %w", err)
 			}
 		}
+		at += n
 	}
 	_, got, err := other.Hash()
 	_, want, err2 := m.state.Hash()
 	if err != nil || err2 != nil || got != want {
-		m.t.Fatalf("another node's state is %x, want %x (%v, %v)", got, want, err, err2)
+		m.fail("another node's state is %x, want %x (%v, %v)", got, want, err, err2)
 	}
-}
-
-// Thousands of seeds a minute: -run Replicated -count 1 with COLSUM_SEEDS in the environment for more.
-func TestReplicatedSimulation(t *testing.T) {
-	for seed := range uint64(seeds(t, 200)) {
-		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) { newReplicated(t, seed).run() })
-	}
-}
-
-// seeds is how many seeds to try: n, or COLSUM_SEEDS.
-func seeds(t testing.TB, n int) int {
-	t.Helper()
-	text := os.Getenv("COLSUM_SEEDS")
-	if text == "" {
-		return n
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("COLSUM_SEEDS: must be a number from 1, got %q", text)
-	}
-	return n
 }
