@@ -15,8 +15,8 @@ const (
 // leader do not come back together.
 type backoff struct{ bound time.Duration }
 
-// wait returns early if one of the two contexts ends.
-func (b *backoff) wait(caller, client context.Context) {
+// wait returns early if one of the two contexts ends, or another leader was found.
+func (b *backoff) wait(caller, client context.Context, heard <-chan struct{}) {
 	b.bound = min(max(2*b.bound, backoffBase), backoffMax)
 	t := time.NewTimer(rand.N(b.bound))
 	defer t.Stop()
@@ -24,5 +24,6 @@ func (b *backoff) wait(caller, client context.Context) {
 	case <-t.C:
 	case <-caller.Done():
 	case <-client.Done():
+	case <-heard:
 	}
 }

@@ -48,9 +48,11 @@ type Client struct {
 	others *lane
 	cancel context.CancelFunc
 
-	mu     sync.Mutex // guards the rest
-	leader string     // "" while unknown
-	next   int        // the coordinator to ask while the leader is unknown
+	mu     sync.Mutex    // guards the rest
+	leader string        // "" while unknown
+	proven string        // who answered as leader last; "" once it was lost
+	heard  chan struct{} // closed and replaced when another one answers as leader
+	next   int           // the coordinator to ask while the leader is unknown
 }
 
 // NewClient returns a client. It connects on the first call.
@@ -73,7 +75,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		return nil, fmt.Errorf("rpc client: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &Client{cfg: cfg, log: cfg.Logger, cancel: cancel, next: rand.IntN(len(cfg.Coordinators))}
+	c := &Client{cfg: cfg, log: cfg.Logger, cancel: cancel, heard: make(chan struct{}), next: rand.IntN(len(cfg.Coordinators))}
 	c.polls = newLane(ctx, &c.cfg, true)
 	c.others = newLane(ctx, &c.cfg, false)
 	return c, nil
@@ -161,7 +163,7 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 			}
 			return nil, fmt.Errorf("rpc %s: %w", method, err)
 		}
-		addr := c.target()
+		addr, heard := c.target()
 		answer := new(Answer[R])
 		attempt, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 		err := l.call(attempt, addr, method, body, answer)
@@ -209,7 +211,7 @@ func call[Q, R any](ctx context.Context, c *Client, l *lane, method string, time
 			last = err
 		}
 		c.log.Debug("rpc attempt", "method", method, "addr", addr, "err", err)
-		wait.wait(ctx, l.ctx)
+		wait.wait(ctx, l.ctx, heard)
 	}
 }
 
@@ -223,21 +225,26 @@ func (c *Client) allIn(rejected map[string]*HandshakeError) bool {
 	return true
 }
 
-// target returns whom to ask.
-func (c *Client) target() string {
+// target returns whom to ask, and what is closed when another one than before answers any call as leader.
+func (c *Client) target() (addr string, heard <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.leader != "" {
-		return c.leader
+		return c.leader, c.heard
 	}
-	return c.cfg.Coordinators[c.next]
+	return c.cfg.Coordinators[c.next], c.heard
 }
 
-// found notes that addr answered as leader.
+// found notes that addr answered as leader, and wakes the calls that wait to try again. That somebody is said to lead
+// wakes nobody: followers name a dead leader until they elect another.
 func (c *Client) found(addr string) {
 	c.mu.Lock()
-	news := c.leader != addr
-	c.leader = addr
+	news := c.proven != addr
+	c.leader, c.proven = addr, addr
+	if news {
+		close(c.heard)
+		c.heard = make(chan struct{})
+	}
 	c.mu.Unlock()
 	if news {
 		c.log.Info("leader found", "addr", addr)
@@ -252,6 +259,9 @@ func (c *Client) lost(addr string) {
 	defer c.mu.Unlock()
 	if c.leader == addr {
 		c.leader = ""
+	}
+	if c.proven == addr {
+		c.proven = ""
 	}
 	if c.cfg.Coordinators[c.next] == addr {
 		c.next = (c.next + 1) % len(c.cfg.Coordinators)

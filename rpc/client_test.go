@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -135,6 +136,47 @@ func TestClientOutlivesADeadLeaderAndAStaleHint(t *testing.T) {
 	if err := recv(t, done, "the answer"); err != nil {
 		t.Error(err)
 	}
+}
+
+// The first call that finds the new leader wakes those that wait to try again; hearsay, which may be of a dead one, does not.
+func TestWhoFindsTheLeaderWakesTheOthers(t *testing.T) {
+	const a, b = "127.0.0.1:1", "127.0.0.1:2"
+	c := client(t, ClientConfig{}, a, b)
+	for _, step := range []struct {
+		what  string
+		do    func()
+		wakes bool
+	}{
+		{"told of b", func() { c.redirected(a, b) }, false},
+		{"b answers", func() { c.found(b) }, true},
+		{"b answers again", func() { c.found(b) }, false},
+		{"b is lost", func() { c.lost(b) }, false},
+		{"told of b", func() { c.redirected(a, b) }, false},
+		{"b answers after all", func() { c.found(b) }, true},
+		{"a answers", func() { c.found(a) }, true},
+	} {
+		_, heard := c.target()
+		step.do()
+		woken := false
+		select {
+		case <-heard:
+			woken = true
+		default:
+		}
+		if woken != step.wakes {
+			t.Errorf("%s: wakes others %v, want %v", step.what, woken, step.wakes)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		heard := make(chan struct{})
+		close(heard)
+		began := time.Now()
+		wait := backoff{bound: backoffMax}
+		wait.wait(t.Context(), t.Context(), heard)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("a call that was woken waits for %v", took)
+		}
+	})
 }
 
 func TestClientIsPatientWithARestart(t *testing.T) {
