@@ -25,8 +25,9 @@ type cluster struct {
 	more  []*process // workers
 }
 
-// start starts the coordinators and waits for their leader. The storage is an empty folder; files of root may be summed too.
-func (s *settings) start(ctx context.Context, root string) (c *cluster, err error) {
+// start starts the coordinators and waits for their leader. The storage is an empty folder; files of root may be summed too,
+// and what flags name.
+func (s *settings) start(ctx context.Context, root string, flags ...string) (c *cluster, err error) {
 	dir, err := os.MkdirTemp(s.dir, "cluster-")
 	if err != nil {
 		return nil, err
@@ -51,9 +52,9 @@ func (s *settings) start(ctx context.Context, root string) (c *cluster, err erro
 	for i := range 3 {
 		p := ports[3*i:]
 		id := fmt.Sprint("node", i+1)
-		node, err := c.launch(id, "serve", "--id", id, "--dir", filepath.Join(dir, id), "--workers", "0", "--data", c.data,
-			"--file-root", root, "--http", p[0], "--raft", p[1], "--rpc", p[2], "--peer", strings.Join(peers, ","),
-			"--log-level", "warn")
+		node, err := c.launch(id, append([]string{"serve", "--id", id, "--dir", filepath.Join(dir, id), "--workers", "0",
+			"--data", c.data, "--file-root", root, "--http", p[0], "--raft", p[1], "--rpc", p[2],
+			"--peer", strings.Join(peers, ","), "--log-level", "warn"}, flags...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -65,13 +66,22 @@ func (s *settings) start(ctx context.Context, root string) (c *cluster, err erro
 }
 
 // work starts a worker process.
-func (c *cluster) work(slots int, root string) (*process, error) {
-	w, err := c.launch(fmt.Sprint("worker", len(c.more)+1), "worker", "--slots", fmt.Sprint(slots), "--data", c.data,
-		"--file-root", root, "--coordinator", strings.Join(c.rpc, ","), "--log-level", "warn")
+func (c *cluster) work(slots int, root string, flags ...string) (*process, error) {
+	w, err := c.launch(fmt.Sprint("worker", len(c.more)+1), append([]string{"worker", "--slots", fmt.Sprint(slots),
+		"--data", c.data, "--file-root", root, "--coordinator", strings.Join(c.rpc, ","), "--log-level", "warn"}, flags...)...)
 	if err == nil {
 		c.more = append(c.more, w)
 	}
 	return w, err
+}
+
+// restart starts a coordinator that has ended as it was started before.
+func (c *cluster) restart(i int) error {
+	node, err := c.launch(fmt.Sprint("node", i+1), c.nodes[i].cmd.Args[1:]...)
+	if err == nil {
+		c.nodes[i] = node
+	}
+	return err
 }
 
 // ready waits until every node knows the leader.
@@ -124,7 +134,7 @@ type process struct {
 }
 
 func (c *cluster) launch(name string, args ...string) (*process, error) {
-	out, err := os.Create(filepath.Join(c.dir, name+".log"))
+	out, err := os.OpenFile(filepath.Join(c.dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}

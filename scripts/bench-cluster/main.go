@@ -34,6 +34,7 @@ type settings struct {
 	tasks   int
 	workers int
 	during  time.Duration
+	kills   int
 }
 
 // part is a group of figures that share a cluster.
@@ -48,6 +49,7 @@ var parts = []part{
 	{"tasks", benchTasks},
 	{"scale", benchScale},
 	{"file", benchFile},
+	{"failover", benchFailover},
 }
 
 func main() {
@@ -63,7 +65,8 @@ func main() {
 	flag.IntVar(&s.tasks, "tasks", 50000, "tasks of a work of 1,000,000 that are completed")
 	flag.IntVar(&s.workers, "workers", 1000, "simulated workers on one leader")
 	flag.DurationVar(&s.during, "for", 15*time.Second, "how long they work")
-	only := flag.String("only", "", "comma-separated parts; empty for all: disk,works,tasks,scale,file")
+	flag.IntVar(&s.kills, "kills", 20, "times the leader is killed")
+	only := flag.String("only", "", "comma-separated parts; empty for all: disk,works,tasks,scale,file,failover")
 	flag.Parse()
 	if s.rounds < 1 || s.rounds > 50 {
 		log.Fatalf("-rounds: must be 1 to 50, got %d", s.rounds)
