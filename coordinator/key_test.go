@@ -8,6 +8,7 @@ import (
 
 	"colsum/coordinator/problem"
 	"colsum/csvsum"
+	"colsum/fsm"
 )
 
 // A request that is sent again is answered with its work even when its file has gone since; another request under that key
@@ -44,4 +45,28 @@ func TestSubmitAgainAfterTheFileIsGone(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %s", tc.name, id, err, tc.want)
 		}
 	}
+}
+
+// A work whose first Submit was given up before its outcome was known begins as soon as the request is sent again.
+func TestSubmitAgainBeginsAWorkThatNobodyWaitedFor(t *testing.T) {
+	s := newStack(t, Config{}).start()
+	s.write("a.csv", table(20, 12, 1))
+	req := SubmitRequest{Path: "a.csv", Key: "k"}
+	hash, err := requestHash(req)
+	s.must(err)
+	_, err = s.node.Propose(s.ctx, &fsm.Submit{ID: "first", Time: time.Now().UTC(), Path: req.Path, Options: req.Options, Key: req.Key, Hash: hash})
+	s.must(err)
+	id, err := s.Submit(s.ctx, req)
+	if err != nil || id != "first" {
+		t.Fatalf("got %q, %v, want the first attempt's work", id, err)
+	}
+	r := s.reign.Load()
+	r.mu.Lock()
+	known := r.works[id] != nil
+	r.mu.Unlock()
+	if !known {
+		t.Error("the work waits to be found by a reconciliation")
+	}
+	s.work(2, nil)
+	s.want(id, "a.csv", csvsum.Options{})
 }

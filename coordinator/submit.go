@@ -75,7 +75,9 @@ func (c *Coordinator) Submit(ctx context.Context, req SubmitRequest) (id string,
 	default:
 		return "", problem.New(problem.Internal, "submit: unexpected outcome %d", resp.Outcome)
 	}
-	if r := c.reign.Load(); r != nil && resp.ID == cmd.ID {
+	// With a key seen before it may be that of an attempt whose client did not wait for the outcome, and then nobody has told
+	// the reign of it.
+	if r := c.reign.Load(); r != nil {
 		r.adopt(resp.ID, false)
 	}
 	return resp.ID, nil
