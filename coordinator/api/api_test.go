@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -282,6 +283,41 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	a := s.post(n, "/api/schedule_work", `{"filepath":"a.csv","every":3}`, "Idempotency-Key", "k1")
 	wantProblem(t, "same key, other request", a, 409, problem.KeyConflict, "Idempotency-Key")
+}
+
+// One request sent to every node at once, several times over, is one work.
+func TestOneKeyAtAllNodesAtOnce(t *testing.T) {
+	s := newStack(t, 3, nil)
+	s.ready()
+	s.file("a.csv", small)
+	for round := range 10 {
+		answers := make([]answer, 9)
+		var group sync.WaitGroup
+		for i := range answers {
+			group.Go(func() {
+				var err error
+				answers[i], err = s.try(s.nodes[i%3], "POST", "/api/schedule_work", "application/json", `{"filepath":"a.csv"}`, "Idempotency-Key", fmt.Sprint("k", round))
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		for _, a := range answers {
+			if a.status != http.StatusAccepted || a.body != answers[0].body {
+				t.Errorf("round %d: got %d %s, want %s", round, a.status, a.body, answers[0].body)
+			}
+		}
+	}
+	for _, n := range s.nodes {
+		var list struct {
+			InProgress int `json:"in_progress"`
+		}
+		s.get(n, "/api/list_works").into(t, &list)
+		if list.InProgress != 10 {
+			t.Errorf("%s: %d works, want 10", n.id, list.InProgress)
+		}
+	}
 }
 
 // A long poll ends when its work does, when its time is up, and when the server is told to end.

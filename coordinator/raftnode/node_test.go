@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"colsum/fsm"
+
+	"github.com/hashicorp/raft"
 )
 
 func TestSingleNodeKeepsItsStateOverARestart(t *testing.T) {
@@ -143,6 +145,16 @@ func TestSnapshotBringsANodeUpToDate(t *testing.T) {
 	}
 	if got := c.equal(); got != want {
 		t.Errorf("state after all restarted %x, before %x", got, want)
+	}
+}
+
+// Replication must not be pipelined: see maxInFlight. That a follower which refuses entries gets them later is shown with a
+// full disk, by TestFollowerWithAFullDiskCatchesUp in cmd/colsum.
+func TestEntriesAreNotPipelined(t *testing.T) {
+	c := newCluster(t, 2, nil)
+	a, b := c.nodes[0], c.nodes[1]
+	if p, err := a.trans.AppendEntriesPipeline(raft.ServerID(b.ID()), raft.ServerAddress(b.Addr())); !errors.Is(err, raft.ErrPipelineReplicationNotSupported) {
+		t.Errorf("a pipeline to a follower: %v, %v", p, err)
 	}
 }
 
