@@ -20,7 +20,7 @@ func (r *reign) retain(ctx context.Context) {
 		r.purgeSurplus(ctx)
 		if counts := r.c.State().Counts(); time.Since(aged) >= ageEvery && counts.Done+counts.Failed+counts.Cancelled > 0 {
 			aged = time.Now()
-			r.purge(ctx, aged.Add(-r.c.cfg.KeepFor), 0)
+			r.purgeAged(ctx, aged)
 		}
 		if !r.pause(retainEvery) {
 			return
@@ -34,6 +34,11 @@ func (r *reign) purgeSurplus(ctx context.Context) {
 	if over := counts.Done + counts.Failed + counts.Cancelled - r.c.cfg.KeepEnded; over > 0 {
 		r.purge(ctx, time.Now(), over)
 	}
+}
+
+// purgeAged forgets the works that ended KeepFor before now or earlier.
+func (r *reign) purgeAged(ctx context.Context, now time.Time) {
+	r.purge(ctx, now.Add(-r.c.cfg.KeepFor), 0)
 }
 
 func (r *reign) purge(ctx context.Context, before time.Time, limit int) {

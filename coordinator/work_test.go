@@ -404,6 +404,25 @@ func TestEndedWorksAreForgotten(t *testing.T) {
 	}
 }
 
+func TestOldWorksAreForgotten(t *testing.T) {
+	s := newStack(t, Config{KeepFor: time.Hour}).start()
+	s.write("a.csv", "1,2\n")
+	cancelled, open := s.submit("a.csv", csvsum.Options{}), s.submit("a.csv", csvsum.Options{})
+	s.must(s.Cancel(s.ctx, cancelled))
+	for _, tc := range []struct {
+		after time.Duration
+		known bool
+	}{{59 * time.Minute, true}, {61 * time.Minute, false}} {
+		s.reign.Load().purgeAged(s.ctx, time.Now().Add(tc.after))
+		if _, ok := s.Document(cancelled); ok != tc.known {
+			t.Errorf("%v after the work ended: known %v", tc.after, ok)
+		}
+		if _, ok := s.Document(open); !ok {
+			t.Errorf("%v later: a work that has not ended is forgotten", tc.after)
+		}
+	}
+}
+
 func TestNodeAnnouncesItself(t *testing.T) {
 	s := newStack(t, Config{}).start()
 	s.until("the node is announced", func() bool {
