@@ -23,7 +23,8 @@ type testCluster struct {
 	works  map[string]string // work id -> file: all that were accepted
 }
 
-func startCluster(t testing.TB, nodes, workers int) *testCluster {
+// startCluster starts one and waits until it is ready. Its nodes are given flags besides those they need.
+func startCluster(t testing.TB, nodes, workers int, flags ...string) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), digest: map[string]string{}, works: map[string]string{}}
 	data := filepath.Join(c.dir, "data")
@@ -45,7 +46,7 @@ func startCluster(t testing.TB, nodes, workers int) *testCluster {
 	for i := range nodes {
 		c.http = append(c.http, "http://"+addrs[3*i])
 		args := append([]string{"serve", fmt.Sprint("--id=n", i), fmt.Sprint("--dir=state", i), "--workers=0", "--min-chunk=1",
-			"--data=data", "--http=" + addrs[3*i], "--raft=" + addrs[3*i+1], "--rpc=" + addrs[3*i+2]}, peers...)
+			"--data=data", "--http=" + addrs[3*i], "--raft=" + addrs[3*i+1], "--rpc=" + addrs[3*i+2]}, append(peers, flags...)...)
 		c.nodes = append(c.nodes, spawn(t, fmt.Sprint("n", i), c.dir, args...))
 	}
 	for i := range workers {
