@@ -71,7 +71,7 @@ func (c *cluster) failover(ctx context.Context) (time.Duration, error) {
 	}
 	before := make([]float64, len(c.nodes))
 	for i := range c.nodes {
-		if before[i], err = c.leased(ctx, i); err != nil {
+		if err := until(ctx, func() bool { before[i], err = c.leased(ctx, i); return err == nil }); err != nil {
 			return 0, err
 		}
 	}
