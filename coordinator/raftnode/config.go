@@ -39,14 +39,12 @@ type Config struct {
 	Logger *slog.Logger
 
 	// HeartbeatTimeout is how long a follower waits for a sign of the leader before it stands for election. Default 1 s:
-	// long enough for a slow disk's sync, short enough that a dead leader is replaced within about 2 s. At least 5 ms.
+	// long enough for a slow disk's sync, short enough that a dead leader is replaced within about 2 s. A leader that hears
+	// from no majority for as long gives up. At least 5 ms.
 	HeartbeatTimeout time.Duration
 	// ElectionTimeout is how long a candidate waits for votes before it tries again. Default HeartbeatTimeout, which is
 	// also its lower bound.
 	ElectionTimeout time.Duration
-	// LeaderLease is how long a leader that hears from no majority still believes in itself. Default half of
-	// HeartbeatTimeout, at most all of it.
-	LeaderLease time.Duration
 	// SnapshotThreshold is after how many log entries a snapshot is worth taking. Default 8192.
 	SnapshotThreshold uint64
 	// SnapshotInterval is how often that is looked at (between once and twice the interval). Default 60 s.
@@ -85,9 +83,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ElectionTimeout == 0 {
 		c.ElectionTimeout = c.HeartbeatTimeout
-	}
-	if c.LeaderLease == 0 {
-		c.LeaderLease = c.HeartbeatTimeout / 2
 	}
 	if c.SnapshotThreshold == 0 {
 		c.SnapshotThreshold = 8192
@@ -134,8 +129,6 @@ func (c *Config) validate() error {
 		return bad("HeartbeatTimeout", "must be at least 5ms, got %v", c.HeartbeatTimeout)
 	case c.ElectionTimeout < c.HeartbeatTimeout:
 		return bad("ElectionTimeout", "must be at least HeartbeatTimeout (%v), got %v", c.HeartbeatTimeout, c.ElectionTimeout)
-	case c.LeaderLease < time.Millisecond || c.LeaderLease > c.HeartbeatTimeout:
-		return bad("LeaderLease", "must be from 1ms to HeartbeatTimeout (%v), got %v", c.HeartbeatTimeout, c.LeaderLease)
 	case c.SnapshotInterval < 5*time.Millisecond:
 		return bad("SnapshotInterval", "must be at least 5ms, got %v", c.SnapshotInterval)
 	case c.DiskTimeout < 100*time.Millisecond:

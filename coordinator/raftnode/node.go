@@ -234,7 +234,9 @@ func (n *Node) raftConfig(logger hclog.Logger) *raft.Config {
 	conf.LocalID = raft.ServerID(n.cfg.ID)
 	conf.HeartbeatTimeout = n.cfg.HeartbeatTimeout
 	conf.ElectionTimeout = n.cfg.ElectionTimeout
-	conf.LeaderLeaseTimeout = n.cfg.LeaderLease
+	// As long as raft allows. Nothing rests on it, each read and commit asks a majority; and a leader that gives up because
+	// the machine was busy for a moment costs all works an election and the new leader's time of grace.
+	conf.LeaderLeaseTimeout = n.cfg.HeartbeatTimeout
 	conf.CommitTimeout = min(conf.CommitTimeout, n.cfg.HeartbeatTimeout/2)
 	conf.MaxAppendEntries = maxAppend
 	conf.BatchApplyCh = true

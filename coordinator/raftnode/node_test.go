@@ -327,7 +327,6 @@ func TestConfigErrorsNameFieldAndBound(t *testing.T) {
 		{"two addresses", func(c *Config) { c.Peers = []Peer{{"a", "h:1"}}; c.Advertise = "h:2" }, "Advertise: must be this node's address in Peers (h:1)"},
 		{"heartbeat", func(c *Config) { c.HeartbeatTimeout = time.Millisecond }, "HeartbeatTimeout: must be at least 5ms, got 1ms"},
 		{"election", func(c *Config) { c.ElectionTimeout = time.Millisecond }, "ElectionTimeout: must be at least HeartbeatTimeout (1s)"},
-		{"lease", func(c *Config) { c.LeaderLease = 2 * time.Second }, "LeaderLease: must be from 1ms to HeartbeatTimeout (1s), got 2s"},
 		{"entry", func(c *Config) { c.MaxEntryBytes = 1 }, "MaxEntryBytes: must be at least 1024, got 1"},
 		{"proposals", func(c *Config) { c.MaxProposals = -1 }, "MaxProposals: must be at least 1, got -1"},
 	} {
