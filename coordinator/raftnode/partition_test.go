@@ -85,6 +85,10 @@ func TestCutOffLeaderAnswersNoStaleRead(t *testing.T) {
 
 		lost := make(chan error, 1)
 		go func() { _, err := old.Propose(c.ctx, set(fmt.Sprint("lost ", round))); lost <- err }()
+		// It still believes in itself, and has applied all that it knows of: only asking the others tells.
+		if err := old.ReadBarrier(c.ctx); !errors.Is(err, ErrNotLeader) {
+			t.Fatalf("round %d: read barrier on a leader that has just been cut off: %v", round, err)
+		}
 
 		c.nodes[lead] = nil // the others only
 		want := fmt.Sprint("new ", round)
