@@ -16,7 +16,11 @@ import (
 // Whatever workers, leaders, storage and network do, works end, with the right sums, and leases are what they should be. More
 // seeds by `make sim SEEDS=n`; SEED=n begins with another one than 0.
 func TestReplicatedSimulation(t *testing.T) {
-	first, n := number(t, "COLSUM_SEED", 0), number(t, "COLSUM_SEEDS", 300)
+	few := 300
+	if testing.Short() {
+		few = 50
+	}
+	first, n := number(t, "COLSUM_SEED", 0), number(t, "COLSUM_SEEDS", few)
 	began := time.Now()
 	sum, failed := simulate(t, uint64(first), n, 0)
 	took := time.Since(began)
