@@ -266,29 +266,9 @@ func within[T any](ctx context.Context, patience time.Duration, ask func(ctx con
 
 // planError is why a work fails whose file cannot be planned.
 func planError(err error) csvsum.DocError {
-	e := csvsum.DocError{Code: "internal", Message: err.Error()}
-	var format *csvsum.FormatError
-	var option *csvsum.OptionError
-	switch {
-	case errors.As(err, &format):
-		e.Code, e.Message = format.Code, format.Detail
-	case errors.As(err, &option):
-		e.Code = "bad_option"
-	case errors.Is(err, storage.ErrNotFound):
-		e.Code = "file_not_found"
-	case errors.Is(err, storage.ErrForbidden):
-		e.Code = "forbidden"
-	case errors.Is(err, storage.ErrIsDir):
-		e.Code = "is_directory"
-	case errors.Is(err, storage.ErrBadPath):
-		e.Code = "path_not_allowed"
-	case errors.Is(err, storage.ErrChanged):
-		e.Code = "file_changed"
-	case errors.Is(err, storage.ErrRefused):
-		e.Code = "storage_refused"
-	case errors.Is(err, csvsum.ErrShortHead):
-		e.Code = "record_too_long"
-		e.Message = fmt.Sprintf("the first record does not end within %d bytes", csvsum.HeadBytes+csvsum.RecordLimit)
+	d := csvsum.Why(err)
+	if code := storage.Code(err); code != "" {
+		d.Code = code
 	}
-	return e
+	return *d
 }

@@ -2,13 +2,9 @@ package csvsum
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
 )
 
 // Columns selects columns: a step, or a list when List is not empty. Column numbers start at 1.
@@ -64,32 +60,6 @@ func (c *Columns) validate() error {
 
 func atLeastOne(field string, got int) error {
 	return &OptionError{field, fmt.Sprintf("must be at least 1, got %d", got)}
-}
-
-// ParseColumns reads a list as the command line gives it: `3,price,"with, comma"`. What looks like a whole number is a
-// column number. Errors: *OptionError.
-func ParseColumns(s string) ([]ColumnRef, error) {
-	r := csv.NewReader(strings.NewReader(s))
-	fields, err := r.Read()
-	if err != nil {
-		return nil, &OptionError{"columns", fmt.Sprintf("must be numbers and names with commas between them, got %q", s)}
-	}
-	if _, err := r.Read(); !errors.Is(err, io.EOF) {
-		return nil, &OptionError{"columns", fmt.Sprintf("must be one line, got %q", s)}
-	}
-	refs := make([]ColumnRef, 0, len(fields))
-	for _, f := range fields {
-		n, err := strconv.Atoi(strings.TrimSpace(f))
-		switch {
-		case err != nil:
-			refs = append(refs, ColumnRef{Name: f})
-		case n < 1:
-			return nil, atLeastOne("columns", n)
-		default:
-			refs = append(refs, ColumnRef{Number: n})
-		}
-	}
-	return refs, nil
 }
 
 // MarshalJSON writes the list, or the members of the step that are given.

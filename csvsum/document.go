@@ -2,6 +2,7 @@ package csvsum
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -51,6 +52,19 @@ type DocError struct {
 	Byte    *int64 `json:"byte,omitempty" codec:"byte"`
 	Row     *int64 `json:"row,omitempty" codec:"row"`
 	Column  *int   `json:"column,omitempty" codec:"column"`
+}
+
+// Why returns err as a document tells it. What is neither a *FormatError nor an *OptionError has the code "internal".
+func Why(err error) *DocError {
+	var format *FormatError
+	var option *OptionError
+	switch {
+	case errors.As(err, &format):
+		return &DocError{Code: format.Code, Message: format.Detail, Byte: format.Byte}
+	case errors.As(err, &option):
+		return &DocError{Code: "bad_option", Message: err.Error()}
+	}
+	return &DocError{Code: "internal", Message: err.Error()}
 }
 
 // Progress of a work.

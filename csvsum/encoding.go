@@ -23,13 +23,13 @@ var bzip2Blocks = []string{"\x31\x41\x59\x26\x53\x59", "\x17\x72\x45\x38\x50\x90
 func refuseEncoding(head []byte) error {
 	for _, f := range foreign {
 		if bytes.HasPrefix(head, []byte(f.magic)) {
-			return &FormatError{f.code, "the file begins like " + f.name + ", which is not supported"}
+			return &FormatError{Code: f.code, Detail: "the file begins like " + f.name + ", which is not supported"}
 		}
 	}
 	if len(head) >= 10 && bytes.HasPrefix(head, []byte("BZh")) && head[3] >= '1' && head[3] <= '9' {
 		for _, block := range bzip2Blocks {
 			if string(head[4:10]) == block {
-				return &FormatError{"compressed", "the file begins like bzip2 data, which is not supported"}
+				return &FormatError{Code: "compressed", Detail: "the file begins like bzip2 data, which is not supported"}
 			}
 		}
 	}

@@ -81,6 +81,8 @@ type FormatError struct {
 	// "record_too_long", "too_many_columns", "unterminated_quote".
 	Code   string
 	Detail string
+	// Byte is where in the file it is wrong; nil where that is no one place.
+	Byte *int64
 }
 
 func (e *FormatError) Error() string { return e.Detail }

@@ -111,7 +111,7 @@ func (p *Preview) choose() error {
 	}
 	n := sel.count(p.Width)
 	if n > MaxSelected {
-		return &FormatError{"too_many_columns", fmt.Sprintf("%d columns are selected, more than %d", n, MaxSelected)}
+		return &FormatError{Code: "too_many_columns", Detail: fmt.Sprintf("%d columns are selected, more than %d", n, MaxSelected)}
 	}
 	for i := range n {
 		p.Selected = append(p.Selected, sel.number(i))

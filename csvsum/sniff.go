@@ -57,7 +57,7 @@ func Sniff(head []byte, size int64, opt Options) (*Plan, error) {
 	}}
 	if rec.fields != nil && isHeader(opt.Header, rec.fields, d.Decimal) {
 		if rec.open >= 0 {
-			return nil, &FormatError{"unterminated_quote", unterminated(int64(rec.open))}
+			return nil, formatErrorAt("unterminated_quote", rec.open, unterminated(int64(rec.open)))
 		}
 		d.Header = true
 		p.Spec.DataStart = int64(rec.next)
@@ -76,19 +76,19 @@ func (p *Plan) selectColumns(list []ColumnRef, fields [][]byte) error {
 		n := ref.Number
 		if n == 0 {
 			if !p.Spec.Dialect.Header {
-				return &FormatError{"unknown_column", fmt.Sprintf("column %q: the file has no header", cut(ref.Name, 100))}
+				return &FormatError{Code: "unknown_column", Detail: fmt.Sprintf("column %q: the file has no header", cut(ref.Name, 100))}
 			}
 			for i, f := range fields {
 				if string(f) != ref.Name {
 					continue
 				}
 				if n != 0 {
-					return &FormatError{"ambiguous_column", fmt.Sprintf("column %q: the header has it twice, as columns %d and %d", cut(ref.Name, 100), n, i+1)}
+					return &FormatError{Code: "ambiguous_column", Detail: fmt.Sprintf("column %q: the header has it twice, as columns %d and %d", cut(ref.Name, 100), n, i+1)}
 				}
 				n = i + 1
 			}
 			if n == 0 {
-				return &FormatError{"unknown_column", fmt.Sprintf("column %q: the header has no such name", cut(ref.Name, 100))}
+				return &FormatError{Code: "unknown_column", Detail: fmt.Sprintf("column %q: the header has no such name", cut(ref.Name, 100))}
 			}
 		}
 		p.Spec.Selection.Numbers = append(p.Spec.Selection.Numbers, n)
@@ -100,7 +100,7 @@ func (p *Plan) selectColumns(list []ColumnRef, fields [][]byte) error {
 	}
 	n := p.Spec.Selection.count(p.HeaderWidth)
 	if n > MaxSelected {
-		return &FormatError{"too_many_columns", fmt.Sprintf("the header has %d selected columns, more than %d", n, MaxSelected)}
+		return &FormatError{Code: "too_many_columns", Detail: fmt.Sprintf("the header has %d selected columns, more than %d", n, MaxSelected)}
 	}
 	for i := range n {
 		name := fields[p.Spec.Selection.number(i)-1]
@@ -203,16 +203,21 @@ func tooShort(head []byte, begin int) error {
 		return err
 	}
 	if len(head) >= HeadBytes+RecordLimit {
-		return &FormatError{"record_too_long", fmt.Sprintf("the first record does not end within the first %d bytes; what begins at byte %d is still open", HeadBytes+RecordLimit, begin)}
+		return formatErrorAt("record_too_long", begin, fmt.Sprintf("the first record does not end within the first %d bytes; what begins at byte %d is still open", HeadBytes+RecordLimit, begin))
 	}
 	return ErrShortHead
 }
 
 func checkLength(n, begin int) error {
 	if n > RecordLimit {
-		return &FormatError{"record_too_long", tooLong(int64(begin), RecordLimit)}
+		return formatErrorAt("record_too_long", begin, tooLong(int64(begin), RecordLimit))
 	}
 	return nil
+}
+
+func formatErrorAt(code string, at int, detail string) *FormatError {
+	where := int64(at)
+	return &FormatError{Code: code, Detail: detail, Byte: &where}
 }
 
 func tooLong(at, limit int64) string {

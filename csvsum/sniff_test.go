@@ -10,10 +10,12 @@ import (
 )
 
 func TestSniff(t *testing.T) {
-	list := func(s string) Columns {
-		refs, err := ParseColumns(s)
-		if err != nil {
-			t.Fatal(err)
+	list := func(entries ...any) Columns {
+		var refs []ColumnRef
+		for _, e := range entries {
+			n, _ := e.(int)
+			name, _ := e.(string)
+			refs = append(refs, ColumnRef{Number: n, Name: name})
 		}
 		return Columns{List: refs}
 	}
@@ -51,8 +53,8 @@ func TestSniff(t *testing.T) {
 		{"quote is a candidate", "a;b\n", Options{Quote: ptr(";")}, `"," lf "\n" one header 1 at 4, columns 10+10`},
 		{"one column", "a\n1\n\"\"\n", Options{}, `"," lf "\n" one header 1 at 2, columns 10+10`},
 		{"given delimiter", "a:b\n1:2\n", Options{Delimiter: ":"}, `":" lf "\n" header 2 at 4, columns 10+10`},
-		{"list", "a,b,c\n1,2,3\n", Options{Columns: list("c,1,3,9")}, `"," lf "\n" header 3 at 6, columns [1 3 9] ["a" "c"]`},
-		{"list without header", "1,2,3\n", Options{Columns: list("2")}, `"," lf "\n" at 0, columns [2]`},
+		{"list", "a,b,c\n1,2,3\n", Options{Columns: list("c", 1, 3, 9)}, `"," lf "\n" header 3 at 6, columns [1 3 9] ["a" "c"]`},
+		{"list without header", "1,2,3\n", Options{Columns: list(2)}, `"," lf "\n" at 0, columns [2]`},
 		{"step of names", "a,b,c,d\n", Options{Columns: Columns{First: 2, Every: 2}}, `"," lf "\n" header 4 at 8, columns 2+2 ["b" "d"]`},
 		{"unknown name", "a,b\n", Options{Columns: list("x")}, `unknown_column: column "x": the header has no such name`},
 		{"name without header", "1,2\n", Options{Columns: list("x")}, `unknown_column: column "x": the file has no header`},
@@ -109,6 +111,34 @@ func describe(p *Plan, err error) string {
 		s += fmt.Sprintf(" %q", p.Names)
 	}
 	return s
+}
+
+// Where a file is wrong in one place, its document says so in a field of its own too.
+func TestSniffSaysWhere(t *testing.T) {
+	for _, tt := range []struct {
+		file string
+		opt  Options
+		code string
+		at   int64 // -1: no one place
+	}{
+		{"\n\na,\"b\n1,2\n", Options{}, "unterminated_quote", 4},
+		{"\n" + strings.Repeat("a", RecordLimit+1), Options{}, "record_too_long", 1},
+		{"a,b\n", Options{Columns: Columns{List: []ColumnRef{{Name: "x"}}}}, "unknown_column", -1},
+		{"a,b\n", Options{Quote: new(string), Comment: "long"}, "bad_option", -1},
+	} {
+		_, err := Sniff([]byte(tt.file), int64(len(tt.file)), tt.opt)
+		d := Why(err)
+		at := int64(-1)
+		if d.Byte != nil {
+			at = *d.Byte
+		}
+		if d.Code != tt.code || at != tt.at {
+			t.Errorf("%.20q: got %s at %d, want %s at %d", tt.file, d.Code, at, tt.code, tt.at)
+		}
+	}
+	if d := Why(errors.New("a defect")); d.Code != "internal" || d.Message != "a defect" {
+		t.Errorf("got %+v, want an internal error", d)
+	}
 }
 
 func TestSniffShortHead(t *testing.T) {
@@ -222,15 +252,6 @@ func TestColumnsJSON(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.in, got, tt.want)
-		}
-	}
-	refs, err := ParseColumns(`3,price,"a,b", 4`)
-	if want := []ColumnRef{{Number: 3}, {Name: "price"}, {Name: "a,b"}, {Number: 4}}; err != nil || !slices.Equal(refs, want) {
-		t.Errorf("got %v, %v, want %v", refs, err, want)
-	}
-	for _, bad := range []string{"", "0", "3,-1", "\"x", "1\n2"} {
-		if refs, err := ParseColumns(bad); err == nil {
-			t.Errorf("%q was read as %v", bad, refs)
 		}
 	}
 }

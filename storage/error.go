@@ -66,6 +66,28 @@ func (e *Error) Error() string {
 // Unwrap returns the sentinel.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Code returns the word that documents and programs know an error by, which never changes; "" for an error that is not
+// the storage's.
+func Code(err error) string {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "file_not_found"
+	case errors.Is(err, ErrForbidden):
+		return "forbidden"
+	case errors.Is(err, ErrIsDir):
+		return "is_directory"
+	case errors.Is(err, ErrBadPath):
+		return "path_not_allowed"
+	case errors.Is(err, ErrChanged):
+		return "file_changed"
+	case errors.Is(err, ErrRefused):
+		return "storage_refused"
+	case errors.Is(err, ErrUnavailable):
+		return "storage_unavailable"
+	}
+	return ""
+}
+
 // ended turns the end of the caller's ctx into the sentinel to report: a deadline that passed while the storage kept
 // silent is ErrUnavailable as well as ctx's error; a cancellation is only itself.
 func ended(ctx context.Context) error {

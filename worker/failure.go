@@ -34,7 +34,7 @@ const maxMessage = 1000
 // for a local file that is another version already when it is opened: it may be this host's own copy, which has another
 // inode. Once the pinned version was open here, a change is a change of the very file.
 func failureOf(err error) rpc.Failure {
-	f := rpc.Failure{Kind: rpc.Broke, Code: "internal", Message: err.Error()}
+	f := rpc.Failure{Kind: rpc.Broke, Code: storage.Code(err), Message: err.Error()}
 	var broken *panicError
 	switch {
 	case errors.Is(err, errGraceOver):
@@ -42,18 +42,16 @@ func failureOf(err error) rpc.Failure {
 	case errors.As(err, &broken):
 		f.Code = "worker_panic"
 	case errors.Is(err, storage.ErrChanged):
-		f.Kind, f.Code = changed(err), "file_changed"
+		f.Kind = changed(err)
 	case errors.Is(err, storage.ErrUnavailable):
-		f.Kind, f.Code = rpc.StorageAway, "storage_unavailable"
-	case errors.Is(err, storage.ErrNotFound):
-		f.Kind, f.Code = absent(err), "file_not_found"
-	case errors.Is(err, storage.ErrForbidden):
-		f.Kind, f.Code = absent(err), "forbidden"
-	case errors.Is(err, storage.ErrRefused):
-		// This worker's endpoint, region or certificates may be at fault.
-		f.Kind, f.Code = rpc.NotHere, "storage_refused"
-	case errors.Is(err, storage.ErrBadPath), errors.Is(err, storage.ErrIsDir):
-		f.Kind, f.Code = rpc.NotHere, "bad_path"
+		f.Kind = rpc.StorageAway
+	case errors.Is(err, storage.ErrNotFound), errors.Is(err, storage.ErrForbidden):
+		f.Kind = absent(err)
+	case errors.Is(err, storage.ErrRefused), errors.Is(err, storage.ErrBadPath), errors.Is(err, storage.ErrIsDir):
+		// This worker's endpoint, region, certificates or folder may be at fault.
+		f.Kind = rpc.NotHere
+	default:
+		f.Code = "internal"
 	}
 	if len(f.Message) > maxMessage {
 		f.Message = strings.ToValidUTF8(f.Message[:maxMessage], "") + "..."

@@ -79,27 +79,11 @@ func advice(err error) string {
 // plain is the text of err on one line.
 func plain(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// docError turns an error of reading or understanding a file into the form a result document gives it; the codes are
-// those that the cluster uses.
+// docError turns an error of reading or understanding a file into the form a result document gives it.
 func docError(err error) *csvsum.DocError {
-	d := &csvsum.DocError{Code: "internal", Message: err.Error()}
-	var format *csvsum.FormatError
-	var option *csvsum.OptionError
-	switch {
-	case errors.As(err, &format):
-		d.Code, d.Message = format.Code, format.Detail
-	case errors.As(err, &option):
-		d.Code = "bad_option"
-	case errors.Is(err, storage.ErrNotFound):
-		d.Code = "file_not_found"
-	case errors.Is(err, storage.ErrForbidden):
-		d.Code = "forbidden"
-	case errors.Is(err, storage.ErrIsDir), errors.Is(err, storage.ErrBadPath):
-		d.Code = "bad_path"
-	case errors.Is(err, storage.ErrChanged):
-		d.Code = "file_changed"
-	case errors.Is(err, storage.ErrUnavailable):
-		d.Code = "storage_unavailable"
+	d := csvsum.Why(err)
+	if code := storage.Code(err); code != "" {
+		d.Code = code
 	}
 	return d
 }

@@ -76,8 +76,8 @@ func TestFailures(t *testing.T) {
 		want []string
 	}{
 		{"absent file", []string{"sum", "absent.csv"}, nil, []string{"absent.csv", "file_not_found"}},
-		{"folder", []string{"sum", dir}, nil, []string{dir, "is a directory"}},
-		{"device", []string{"sum", "/dev/null"}, nil, []string{"/dev/null", "regular file"}},
+		{"folder", []string{"sum", dir}, nil, []string{dir, "is_directory", "is a directory"}},
+		{"device", []string{"sum", "/dev/null"}, nil, []string{"/dev/null", "path_not_allowed", "regular file"}},
 		{"UTF-16", []string{"sum", write(t, "a.csv", "\xff\xfe1\x00,\x002\x00\n\x00")}, nil, []string{"unsupported_encoding", "UTF-16"}},
 		{"gzip", []string{"sum", write(t, "a.csv", "\x1f\x8b\x08\x00\x00\x00\x00\x00")}, nil, []string{"compressed", "gzip"}},
 		{"unterminated quote", []string{"sum", write(t, "a.csv", "a,b\n1,\"2\n3,4\n")}, nil, []string{"unterminated_quote", "byte 6"}},
