@@ -3,7 +3,9 @@ package csvsum
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -92,12 +94,17 @@ func (c *Columns) UnmarshalJSON(b []byte) error {
 }
 
 func (c *Columns) unmarshalStep(b []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(b, &members); err != nil {
-		return &OptionError{"columns", err.Error()}
+	if !json.Valid(b) {
+		return notJSON(b)
 	}
 	var step Columns
-	for name, raw := range members {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	_, _ = dec.Token() // the brace: the syntax is right, so nothing here can fail
+	for dec.More() {
+		token, _ := dec.Token()
+		var raw json.RawMessage
+		_ = dec.Decode(&raw)
+		name := token.(string)
 		var to *int
 		switch name {
 		case "first":
@@ -107,12 +114,12 @@ func (c *Columns) unmarshalStep(b []byte) error {
 		default:
 			return &OptionError{"columns", fmt.Sprintf("must have no members but first and every, got %q", cut(name, 40))}
 		}
-		n, err := strconv.Atoi(string(raw))
-		if err != nil {
-			return &OptionError{"columns." + name, "must be a whole number of at least 1, got " + cut(string(raw), 40)}
+		if *to != 0 {
+			return &OptionError{"columns." + name, "given twice"}
 		}
-		if n < 1 {
-			return atLeastOne("columns."+name, n)
+		n, err := columnNumber("columns."+name, string(raw))
+		if err != nil {
+			return err
 		}
 		*to = n
 	}
@@ -120,10 +127,30 @@ func (c *Columns) unmarshalStep(b []byte) error {
 	return nil
 }
 
+// columnNumber reads a number of at least 1.
+func columnNumber(field, s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	switch {
+	case errors.Is(err, strconv.ErrRange) && s[0] != '-':
+		return 0, &OptionError{field, fmt.Sprintf("must be at most %d, got %s", math.MaxInt, cut(s, 40))}
+	case errors.Is(err, strconv.ErrRange):
+		return 0, &OptionError{field, "must be at least 1, got " + cut(s, 40)}
+	case err != nil:
+		return 0, &OptionError{field, "must be a whole number of at least 1, got " + cut(s, 40)}
+	case n < 1:
+		return 0, atLeastOne(field, n)
+	}
+	return n, nil
+}
+
+func notJSON(b []byte) error {
+	return &OptionError{"columns", `must be JSON, {"first":N,"every":N} or a list of numbers and names, got ` + cut(string(b), 40)}
+}
+
 func (c *Columns) unmarshalList(b []byte) error {
 	var items []json.RawMessage
 	if err := json.Unmarshal(b, &items); err != nil {
-		return &OptionError{"columns", err.Error()}
+		return notJSON(b)
 	}
 	if len(items) == 0 {
 		return &OptionError{"columns", "must list at least 1 column, got 0"}
@@ -135,16 +162,16 @@ func (c *Columns) unmarshalList(b []byte) error {
 	for i, raw := range items {
 		if raw[0] == '"' {
 			if err := json.Unmarshal(raw, &list[i].Name); err != nil {
-				return &OptionError{"columns", err.Error()}
+				return notJSON(raw)
 			}
 			continue
 		}
-		n, err := strconv.Atoi(string(raw))
-		if err != nil {
+		if c := raw[0]; c != '-' && (c < '0' || c > '9') || bytes.ContainsAny(raw, ".eE") {
 			return &OptionError{"columns", "must list whole numbers and names, got " + cut(string(raw), 40)}
 		}
-		if n < 1 {
-			return atLeastOne("columns", n)
+		n, err := columnNumber("columns", string(raw))
+		if err != nil {
+			return err
 		}
 		list[i].Number = n
 	}

@@ -2,7 +2,12 @@ package csvsum
 
 import (
 	"fmt"
+	"strings"
 )
+
+// numberBytes make up numbers, besides the decimal sign. None of them may be the quote: 5 around 556 would make a 6 of it,
+// and cells are read as numbers before they are looked at for quotes.
+const numberBytes = "0123456789+-eE"
 
 // Options is what a user asks for. The zero value asks for the defaults: every 10th column, everything else found out.
 // It travels in the API (json), in the replicated log and over rpc (codec).
@@ -71,6 +76,9 @@ func (o *Options) Validate() error {
 		c := value[0]
 		if c == '\n' || c == '\r' || c == 0 {
 			return &OptionError{f.field, fmt.Sprintf("must not be a line end or NUL, got %q", value)}
+		}
+		if f.field == "quote" && strings.IndexByte(numberBytes, c) >= 0 {
+			return &OptionError{f.field, fmt.Sprintf("must not be a byte of a number, got %q", value)}
 		}
 		if other, taken := used[c]; taken {
 			return &OptionError{f.field, fmt.Sprintf("must differ from %s, got %q for both", other, value)}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -157,10 +158,13 @@ func listColumns(s string) (csvsum.Columns, error) {
 			return c, badField("columns", "must be a list such as 3,price without empty items, got %q", short(s))
 		}
 		ref := csvsum.ColumnRef{Name: item}
-		if n, err := strconv.Atoi(item); err == nil {
-			if n < 1 {
-				return c, badField("columns", "numbers must be at least 1, got %d", n)
-			}
+		n, err := strconv.Atoi(item)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return c, badField("columns", "numbers must be from 1 to %d, got %s", math.MaxInt, short(item))
+		case err == nil && n < 1:
+			return c, badField("columns", "numbers must be at least 1, got %d", n)
+		case err == nil:
 			ref = csvsum.ColumnRef{Number: n}
 		}
 		c.List = append(c.List, ref)
