@@ -244,3 +244,25 @@ func TestManyFiles(t *testing.T) {
 		t.Errorf("%d files on %d pages", n, pages)
 	}
 }
+
+// A device or a pipe is not replaced by a file.
+func TestLocalCreateKeepsWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := storage.NewLocal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, err := l.Create(t.Context(), "pipe"); !errors.Is(err, storage.ErrBadPath) {
+		if err == nil {
+			err = w.Close()
+		}
+		t.Errorf("got %v, want ErrBadPath", err)
+	}
+	if fi, err := os.Stat(pipe); err != nil || fi.Mode()&os.ModeNamedPipe == 0 {
+		t.Errorf("the pipe is %v now, error %v", fi, err)
+	}
+}

@@ -21,9 +21,12 @@ func (l *Local) Create(ctx context.Context, p string) (Writer, error) {
 	if err != nil {
 		return nil, l.fault("write", p, err)
 	}
-	if fi, err := root.Stat(name); err == nil && fi.IsDir() {
+	if fi, err := root.Stat(name); err == nil && !fi.Mode().IsRegular() {
 		root.Close()
-		return nil, &Error{Op: "write", Path: p, Err: ErrIsDir}
+		if fi.IsDir() {
+			return nil, &Error{Op: "write", Path: p, Err: ErrIsDir}
+		}
+		return nil, badPath("write", p, "not a regular file") // a device or pipe would be replaced, not written to
 	}
 	dir := path.Dir(name)
 	if err := root.MkdirAll(dir, 0o777); err != nil {
