@@ -157,6 +157,18 @@ func TestListsAndCounts(t *testing.T) {
 	wantProblem(t, "cleaned work", s.get(n, "/api/get_result/"+ids[1]), 404, problem.UnknownWork, ids[1])
 }
 
+// Whatever a client says it accepts, it is given JSON.
+func TestAccept(t *testing.T) {
+	s := newStack(t, 1, nil)
+	s.ready()
+	for _, accept := range []string{"text/html", "application/cbor", "application/json;q=0", "garbage;;;,,", ";q=", ""} {
+		a := s.do(s.nodes[0], "GET", "/api/list_works", "", "", "Accept", accept)
+		if a.status != 200 || !json.Valid([]byte(a.body)) {
+			t.Errorf("accept %q: got %d %.100s, want JSON", accept, a.status, a.body)
+		}
+	}
+}
+
 func TestBadRequestsNameFieldAndBound(t *testing.T) {
 	s := newStack(t, 1, nil)
 	s.ready()
@@ -199,6 +211,11 @@ func TestBadRequestsNameFieldAndBound(t *testing.T) {
 		{"empty item", post, schedule, formType, `filepath=a.csv&columns=1,,2`, 400, problem.BadRequest, "columns: must be a list such as 3,price"},
 		{"columns of another kind", post, schedule, j, `{"filepath":"a.csv","columns":true}`, 400, problem.BadRequest, "columns: must be"},
 		{"unknown member of columns", post, schedule, j, `{"filepath":"a.csv","columns":{"step":2}}`, 400, problem.BadRequest, `"step"`},
+		{"step given twice", post, schedule, j, `{"filepath":"a.csv","columns":{"first":1,"first":2}}`, 400, problem.BadRequest, "columns.first: given twice"},
+		{"column too large", post, schedule, j, `{"filepath":"a.csv","columns":[99999999999999999999]}`, 400, problem.BadRequest, "columns: must be at most 9223372036854775807, got 99999999999999999999"},
+		{"column too large in a form", post, schedule, formType, `filepath=a.csv&columns=99999999999999999999`, 400, problem.BadRequest, "columns: numbers must be from 1 to 9223372036854775807"},
+		{"columns not JSON", post, schedule, formType, `filepath=a.csv&columns=[1`, 400, problem.BadRequest, "columns: must be JSON"},
+		{"quote of numbers", post, schedule, j, `{"filepath":"a.csv","quote":"5"}`, 400, problem.BadRequest, `quote: must not be a byte of a number, got "5"`},
 		{"delimiter of two bytes", post, schedule, j, `{"filepath":"a.csv","delimiter":"||"}`, 400, problem.BadRequest, "delimiter: must be"},
 		{"delimiter not ASCII", post, schedule, j, `{"filepath":"a.csv","delimiter":"§"}`, 400, problem.BadRequest, "delimiter: must be"},
 		{"quote = delimiter", post, schedule, j, `{"filepath":"a.csv","delimiter":";","quote":";"}`, 400, problem.BadRequest, "quote"},
@@ -207,12 +224,13 @@ func TestBadRequestsNameFieldAndBound(t *testing.T) {
 		{"header word", post, schedule, j, `{"filepath":"a.csv","header":"maybe"}`, 400, problem.BadRequest, "header: must be"},
 		{"invalid word", post, schedule, j, `{"filepath":"a.csv","invalid":"skip"}`, 400, problem.BadRequest, "invalid: must be"},
 		{"chunk_bytes 0", post, schedule, j, `{"filepath":"a.csv","chunk_bytes":0}`, 400, problem.BadRequest, "chunk_bytes: must be at least 1, got 0"},
-		{"not JSON", post, schedule, j, `{"filepath":`, 400, problem.BadRequest, "body: not a JSON object"},
+		{"not JSON", post, schedule, j, `{"filepath":`, 400, problem.BadRequest, "body: not a JSON object: it ends too early"},
+		{"not JSON in the middle", post, schedule, j, `{"filepath":"a.csv",}`, 400, problem.BadRequest, "body: not a JSON object: wrong at byte 20"},
 		{"a list", post, schedule, j, `["a.csv"]`, 400, problem.BadRequest, "body: not a JSON object"},
 		{"two objects", post, schedule, j, `{"filepath":"a.csv"}{}`, 400, problem.BadRequest, "body: not a JSON object"},
 		{"field twice", post, schedule, j, `{"filepath":"a.csv","filepath":"b.csv"}`, 400, problem.BadRequest, "filepath: given twice"},
 		{"form field twice", post, schedule, formType, `filepath=a.csv&filepath=b.csv`, 400, problem.BadRequest, "filepath: given 2 times"},
-		{"form damaged", post, schedule, formType, `filepath=%zz`, 400, problem.BadRequest, "body: not a form"},
+		{"form damaged", post, schedule, formType, `filepath=%zz`, 400, problem.BadRequest, `body: not a form: "%zz" is no percent-encoded byte`},
 		{"XML", post, schedule, "application/xml", `<x/>`, 415, problem.UnsupportedMedia, "application/xml"},
 		{"body over 1 MiB", post, schedule, j, `{"filepath":"` + strings.Repeat("x", MaxBody) + `"}`, 413, problem.BodyTooLarge, "at most 1048576 bytes"},
 		{"path with ..", post, schedule, j, `{"filepath":"../secret.csv"}`, 400, problem.BadRequest, "filepath: "},
@@ -240,6 +258,9 @@ func TestBadRequestsNameFieldAndBound(t *testing.T) {
 		{"limit too big", get, "/api/list_files?limit=1001", "", "", 400, problem.BadRequest, "limit: expected number <= 1000, got 1001"},
 		{"limit x", get, "/api/list_files?limit=x", "", "", 400, problem.BadRequest, "limit: invalid integer"},
 		{"status", get, "/api/list_works?status=asleep", "", "", 400, problem.BadRequest, `status: expected value to be one of "queued, running, done, failed, cancelled"`},
+		{"query damaged", get, "/api/list_works?limit=%zz", "", "", 400, problem.BadRequest, `query: "%zz" is no percent-encoded byte`},
+		{"query with a semicolon", get, "/api/list_works?limit=1;status=done", "", "", 400, problem.BadRequest, "query: a semicolon has to be written as %3B"},
+		{"parameter given twice", get, "/api/list_works?status=done&status=failed", "", "", 400, problem.BadRequest, "status: given 2 times"},
 		{"unknown parameter", get, "/api/list_works?limt=1", "", "", 400, problem.BadRequest, "limt: unknown query parameter"},
 		{"prefix with ..", get, "/api/list_files?prefix=../", "", "", 400, problem.BadRequest, "prefix: "},
 		{"max_age missing", post, "/api/clean_works", j, `{}`, 400, problem.BadRequest, "max_age: required"},

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -64,7 +65,7 @@ func parseFields(b sent, known ...string) (fields, error) {
 const formType = "application/x-www-form-urlencoded"
 
 func parseObject(data []byte) (fields, error) {
-	bad := func(err error) error { return badField("body", "not a JSON object: %v", err) }
+	bad := func(err error) error { return badField("body", "not a JSON object: %w", inJSON(err)) }
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil {
 		return nil, bad(err)
@@ -98,10 +99,22 @@ func parseObject(data []byte) (fields, error) {
 	return f, nil
 }
 
+// inJSON says for people what the decoder found.
+func inJSON(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends too early")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("wrong at byte %d", syntax.Offset)
+	}
+	return err
+}
+
 func parseForm(data []byte) (fields, error) {
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
-		return nil, badField("body", "not a form: %v", err)
+		return nil, badField("body", "not a form: %w", inQuery(err))
 	}
 	f := fields{}
 	for name, v := range values {
@@ -111,6 +124,29 @@ func parseForm(data []byte) (fields, error) {
 		f[name] = field{text: v[0], isText: true}
 	}
 	return f, nil
+}
+
+// inQuery says for people what is wrong with a form or a query.
+func inQuery(err error) error {
+	var escape url.EscapeError
+	if errors.As(err, &escape) {
+		return fmt.Errorf("%q is no percent-encoded byte", string(escape))
+	}
+	return errors.New("a semicolon has to be written as %3B")
+}
+
+// checkQuery refuses what url.URL.Query leaves out without a word, and what is given twice: only one of the two would count.
+func checkQuery(raw string) error {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return badField("query", "%w", inQuery(err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if n := len(values[name]); n > 1 {
+			return badField(short(name), "given %d times", n)
+		}
+	}
+	return nil
 }
 
 // text returns a string field.

@@ -66,11 +66,16 @@ func (a *API) route(out *attempt, r *http.Request) {
 		return
 	}
 	body, err := readBody(out, r)
+	if err == nil {
+		err = checkQuery(r.URL.RawQuery)
+	}
 	if err != nil {
 		writeProblem(out, problem.From(err))
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), bodyKey{}, body))
+	// There is one form of each answer, and huma, which would choose among several, panics at some values.
+	r.Header.Del("Accept")
 	if !a.isForwarded(pattern, r) {
 		a.mux.ServeHTTP(out, withBody(r, body))
 		return

@@ -80,9 +80,6 @@ func (a *API) previewFile(ctx context.Context, in *previewInput) (*previewOutput
 func (in *previewInput) options() (path string, opt csvsum.Options, err error) {
 	f := fields{}
 	for name, v := range in.given {
-		if len(v) > 1 {
-			return "", opt, badField(short(name), "given %d times", len(v))
-		}
 		if v[0] != "" || name == "quote" {
 			f[name] = field{text: v[0], isText: true}
 		}
