@@ -82,8 +82,11 @@ func plain(err error) string { return strings.Join(strings.Fields(err.Error()), 
 // docError turns an error of reading or understanding a file into the form a result document gives it.
 func docError(err error) *csvsum.DocError {
 	d := csvsum.Why(err)
+	var usage *usageError
 	if code := storage.Code(err); code != "" {
 		d.Code = code
+	} else if errors.As(err, &usage) {
+		d.Code = "bad_option"
 	}
 	return d
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"colsum/storage"
+
+	"golang.org/x/sys/unix"
 )
 
 // S3Flags say how S3 is reached. Keys come from the environment only, so that no process listing shows them.
@@ -127,11 +129,15 @@ func openStore(path string, f *AccessFlags) (storage.Store, string, error) {
 func openS3(f *AccessFlags) (*storage.Router, error) {
 	s3, err := f.config()
 	if err != nil {
-		return nil, err
+		return nil, usagef("%s", err)
 	}
-	return storage.New(storage.Config{
+	r, err := storage.New(storage.Config{
 		S3: s3, Timing: storage.Timing{Budget: time.Duration(f.StoragePatience)}, Logger: slog.Default(),
 	})
+	if err != nil {
+		return nil, usagef("%s", err)
+	}
+	return r, nil
 }
 
 // splitPath resolves links and splits a path into the folder it is in and its name there.
@@ -143,7 +149,7 @@ func splitPath(path string) (dir, name string, err error) {
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 			e.Err = storage.ErrForbidden
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR):
 			e.Err = storage.ErrBadPath
 			e.Detail = err.Error()
 			if errors.As(err, &pe) {

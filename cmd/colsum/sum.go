@@ -44,6 +44,9 @@ func (c *SumCmd) Validate() error {
 	if c.Workers < 0 {
 		return usagef("--workers: must be at least 1, got %d", c.Workers)
 	}
+	if slices.Contains(c.Files, "") {
+		return usagef("<file>: must not be empty")
+	}
 	if first := slices.Index(c.Files, stdin); first >= 0 && slices.Contains(c.Files[first+1:], stdin) {
 		return usagef("<file>: - is the standard input, which can be read once only")
 	}

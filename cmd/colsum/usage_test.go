@@ -2,8 +2,11 @@ package main
 
 import (
 	"net"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Each of these is a command line that no run could satisfy: exit status 2, one line that names the flag and the bound.
@@ -26,6 +29,9 @@ func TestUsageErrors(t *testing.T) {
 		{args: []string{"sum", file, "--delimiter=ab"}, want: []string{"--delimiter", "one byte"}},
 		{args: []string{"sum", file, "--delimiter=§"}, want: []string{"--delimiter", "one byte"}},
 		{args: []string{"sum", file, "--delimiter=\""}, want: []string{"--quote", "delimiter"}},
+		{args: []string{"sum", file, "--quote=5"}, want: []string{"--quote", "number", "5"}},
+		{args: []string{"sum", ""}, want: []string{"<file>", "empty"}},
+		{args: []string{"generate", "--columns=1", "--rows=1", "--out=s3://b/k", "--s3-endpoint=127.0.0.1:1", "--s3-credentials=static"}, want: []string{"S3", "Key"}},
 		{args: []string{"sum", file, "--decimal=;"}, want: []string{"--decimal"}},
 		{args: []string{"sum", file, "--header=maybe"}, want: []string{"--header", "maybe"}},
 		{args: []string{"sum", file, "--invalid=ignore"}, want: []string{"--invalid", "ignore"}},
@@ -69,6 +75,10 @@ func TestFailures(t *testing.T) {
 	}
 	defer taken.Close()
 	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -76,6 +86,10 @@ func TestFailures(t *testing.T) {
 		want []string
 	}{
 		{"absent file", []string{"sum", "absent.csv"}, nil, []string{"absent.csv", "file_not_found"}},
+		{"below a file", []string{"sum", write(t, "a.csv", "1\n") + "/b.csv"}, nil, []string{"b.csv", "file_not_found"}},
+		{"S3 without keys", []string{"sum", "--s3-endpoint=127.0.0.1:1", "s3://b/k"}, nil, []string{"s3://b/k", "bad_option", "no credentials"}},
+		{"S3 not set up", []string{"sum", "s3://b/k"}, nil, []string{"s3://b/k", "path_not_allowed", "no S3 storage"}},
+		{"over a pipe", []string{"generate", "--columns=1", "--rows=1", "--out=" + pipe}, nil, []string{"pipe", "regular file"}},
 		{"folder", []string{"sum", dir}, nil, []string{dir, "is_directory", "is a directory"}},
 		{"device", []string{"sum", "/dev/null"}, nil, []string{"/dev/null", "path_not_allowed", "regular file"}},
 		{"UTF-16", []string{"sum", write(t, "a.csv", "\xff\xfe1\x00,\x002\x00\n\x00")}, nil, []string{"unsupported_encoding", "UTF-16"}},
