@@ -15,6 +15,7 @@ import (
 	"colsum/coordinator"
 	"colsum/coordinator/api"
 	"colsum/coordinator/raftnode"
+	"colsum/csvsum"
 	"colsum/fsm"
 	"colsum/metrics"
 	"colsum/rpc"
@@ -146,6 +147,10 @@ func (c *ServeCmd) Run(ctx context.Context) (err error) {
 	slots := runtime.GOMAXPROCS(0)
 	if c.Workers != nil {
 		slots = *c.Workers
+	}
+
+	if _, err := csvsum.Kernel(); err != nil && slots > 0 {
+		return err // each task would fail, and after three its work
 	}
 
 	// What can fail for reasons outside comes first: the ports, the folder, the storage.

@@ -98,6 +98,8 @@ func TestFailures(t *testing.T) {
 		{"unknown column", []string{"sum", "--columns=price", write(t, "a.csv", "a,b\n1,2\n")}, nil, []string{"unknown_column", "price"}},
 		{"invalid=fail", []string{"sum", "--every=1", "--invalid=fail", write(t, "a.csv", "a,b\n1,x\n")}, nil, []string{"invalid_cell", "x"}},
 		{"kernel", []string{"sum", write(t, "a.csv", "1\n")}, []string{"COLSUM_KERNEL=abacus"}, []string{"COLSUM_KERNEL", "abacus"}},
+		{"kernel of a worker", []string{"worker"}, []string{"COLSUM_KERNEL=abacus"}, []string{"COLSUM_KERNEL", "abacus"}},
+		{"kernel of a node", []string{"serve"}, []string{"COLSUM_KERNEL=abacus"}, []string{"COLSUM_KERNEL", "abacus"}},
 		{"no server", []string{"works", "--retry=0s", "--server=127.0.0.1:1"}, nil, []string{"127.0.0.1:1", "refused"}},
 		{"port in use", []string{"serve", "--http", taken.Addr().String()}, nil, []string{"--http", taken.Addr().String(), "in use"}},
 		{"missing folder", []string{"serve", "--http=127.0.0.1:0", "--raft=127.0.0.1:0", "--rpc=127.0.0.1:0", "--data=missing"}, nil, []string{"--data", "missing", "does not exist"}},

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"colsum/csvsum"
 	"colsum/metrics"
 	"colsum/rpc"
 	"colsum/storage"
@@ -62,6 +63,9 @@ func (c *WorkerCmd) Run(ctx context.Context) error {
 	logger, err := c.logger(os.Stderr)
 	if err != nil {
 		return err
+	}
+	if _, err := csvsum.Kernel(); err != nil {
+		return err // each task would fail, and after three its work
 	}
 	if c.Slots == 0 {
 		c.Slots = runtime.GOMAXPROCS(0)
