@@ -14,6 +14,9 @@ import (
 
 func (s *stack) waiting() int {
 	r := s.reign.Load()
+	if r == nil {
+		return 0 // leadership was lost for a moment
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.waiters)
