@@ -189,7 +189,7 @@ func (r *reign) run(a *fsm.Active, inherited bool) {
 	e.running, e.version, e.spec, e.chunk = true, a.Version, a.Spec, a.Chunk
 	e.columns = len(a.Spec.Selection.Numbers)
 	r.sched.AddWork(now, scheduler.WorkInfo{
-		ID: rpc.WorkID(a.ID), Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk,
+		ID: rpc.WorkID(a.ID), Store: laneOf(a.Path), Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk,
 		Frontier: a.Frontier, Done: a.Done, Reruns: a.Reruns,
 		Window: runAhead(e.columns), Inherited: inherited,
 	})

@@ -10,57 +10,98 @@ import (
 	"colsum/rpc"
 )
 
-// away is a work's storage that does not answer. While it is away one task at a time is leased, to probe; the first task
-// that completes ends it.
-type away struct {
-	since   time.Time // zero: the storage answers, as far as is known
+// store is a storage that does not answer some works. One task at a time is leased of all those, to probe; the first byte for
+// any of them ends it for all. Works on the same storage that are answered go on as ever: it may be single objects that are
+// out of reach.
+type store struct {
+	works   map[*work]struct{} // not empty
 	delay   time.Duration
 	probeAt time.Time
 	probe   rpc.LeaseToken // the probe under way; 0 for none
 }
 
-// open reports whether a task may be leased.
-func (a *away) open(now time.Time) bool {
-	return a.since.IsZero() || (a.probe == 0 && !now.Before(a.probeAt))
+// silentStore makes a work one of those that the storage does not answer.
+func (s *Scheduler) silentStore(now time.Time, w *work, since time.Time) {
+	st := s.stores[w.Store]
+	if st == nil {
+		st = &store{works: make(map[*work]struct{}), delay: awayBase, probeAt: now.Add(awayBase)}
+		s.stores[w.Store] = st
+	}
+	st.works[w] = struct{}{}
+	w.silent, w.away = st, since
+	s.at(st.probeAt, w, noTask)
 }
 
-// granted makes a lease given while the storage is away the probe.
-func (a *away) granted(now time.Time, token rpc.LeaseToken) {
-	if !a.since.IsZero() {
-		a.probe = token
+// answers reports whether a task of a work may be leased: the storage answers, as far as is known, or it is time to probe it.
+func (w *work) answers(now time.Time) bool {
+	return w.silent == nil || (w.silent.probe == 0 && !now.Before(w.silent.probeAt))
+}
+
+// probes makes a lease given while the storage is away the probe.
+func (s *Scheduler) probes(now time.Time, w *work, token rpc.LeaseToken) {
+	if w.silent != nil {
+		w.silent.probe = token
+		s.refreshStore(now, w.silent)
 	}
 }
 
-func (a *away) probing(token rpc.LeaseToken) bool { return a.probe != 0 && a.probe == token }
-
-func (a *away) released(token rpc.LeaseToken) {
-	if a.probing(token) {
-		a.probe = 0
+// probed ends a probe, if the lease was one.
+func (s *Scheduler) probed(w *work, token rpc.LeaseToken) {
+	if w.silent != nil && w.silent.probe == token {
+		w.silent.probe = 0
+		s.refreshStore(s.now, w.silent)
 	}
 }
 
-// failed records that the storage did not answer. Only a probe makes the delay grow: the other tasks that were under way
-// when the storage went report the same outage.
-func (a *away) failed(now time.Time, probe bool) {
-	switch {
-	case a.since.IsZero():
-		a.since, a.delay = now, awayBase
+// unanswered records that the storage did not answer a task. Only a probe makes the delay grow: the other tasks that were
+// under way when the storage went report the same outage. After its probe a work is the last in the queue, lest others wait
+// for ever behind an object that alone is out of reach.
+func (s *Scheduler) unanswered(now time.Time, w *work, probe bool) {
+	switch st := w.silent; {
+	case st == nil:
+		s.silentStore(now, w, now)
 	case probe:
-		a.delay = min(2*a.delay, awayMax)
-	default:
+		st.delay = min(2*st.delay, awayMax)
+		st.probeAt = now.Add(st.delay)
+		s.nextSeq++
+		w.seq = s.nextSeq
+		for o := range st.works {
+			s.at(st.probeAt, o, noTask)
+		}
+		s.refreshStore(now, st)
+	}
+}
+
+// answered records that the storage answers again, if it was away.
+func (s *Scheduler) answered(now time.Time, w *work) {
+	st := w.silent
+	if st == nil {
 		return
 	}
-	a.probeAt = now.Add(a.delay)
-}
-
-// silent records that all who wait for the storage do so in vain.
-func (a *away) silent(now, since time.Time) {
-	if a.since.IsZero() {
-		a.since, a.delay, a.probeAt = since, awayBase, now.Add(awayBase)
+	delete(s.stores, w.Store)
+	for o := range st.works {
+		o.silent, o.away = nil, time.Time{}
+		s.refresh(now, o)
 	}
 }
 
-func (a *away) clear() { *a = away{} }
+// leaveStore forgets a work that ends.
+func (s *Scheduler) leaveStore(w *work) {
+	if w.silent == nil {
+		return
+	}
+	delete(w.silent.works, w)
+	if len(w.silent.works) == 0 {
+		delete(s.stores, w.Store)
+	}
+	w.silent = nil
+}
+
+func (s *Scheduler) refreshStore(now time.Time, st *store) {
+	for w := range st.works {
+		s.refresh(now, w)
+	}
+}
 
 // heardOf goes through what a worker says of its leases, which must be up to date: it finds out early that a storage is
 // silent, and that it speaks again. One byte for any task of a work is enough.
@@ -72,8 +113,9 @@ func (s *Scheduler) heardOf(now time.Time, k *worker, running []rpc.Running) {
 		}
 		l.wait(r.Waiting >= silentAfter)
 		if l.waits && now.Sub(l.work.spoke) >= silentAfter {
-			l.work.away.silent(now, now.Add(-r.Waiting))
-			s.at(l.work.away.probeAt, l.work, noTask)
+			if l.work.silent == nil {
+				s.silentStore(now, l.work, now.Add(-r.Waiting))
+			}
 			s.refresh(now, l.work)
 		}
 	}
@@ -82,19 +124,16 @@ func (s *Scheduler) heardOf(now time.Time, k *worker, running []rpc.Running) {
 // speaks records that the storage of a work has sent something.
 func (s *Scheduler) speaks(now time.Time, w *work) {
 	w.spoke = now
-	if !w.away.since.IsZero() {
-		w.away.clear()
-		s.refresh(now, w)
-	}
+	s.answered(now, w)
 }
 
 // AwaySince returns since when the storage of a work has not answered.
 func (s *Scheduler) AwaySince(id rpc.WorkID) (since time.Time, ok bool) {
 	w := s.works[id]
-	if w == nil || w.away.since.IsZero() {
+	if w == nil || w.silent == nil {
 		return time.Time{}, false
 	}
-	return w.away.since, true
+	return w.away, true
 }
 
 // blindness is why a worker cannot see a file, and when it is tried again.

@@ -15,7 +15,7 @@ func (s *Scheduler) backup(now time.Time, k *worker) *lease {
 	next := now.Add(time.Hour)
 	for w := range s.tails {
 		w.dropReleased()
-		if _, blind := w.blind[k.info.ID]; blind || !w.away.since.IsZero() {
+		if _, blind := w.blind[k.info.ID]; blind || w.silent != nil {
 			continue
 		}
 		limit := w.backupAfter()

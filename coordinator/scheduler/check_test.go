@@ -48,6 +48,20 @@ func (s *Scheduler) check(now time.Time) error {
 	if s.slots != slots {
 		return fmt.Errorf("slots %d, want %d", s.slots, slots)
 	}
+	for name, st := range s.stores {
+		held := st.probe == 0
+		for w := range st.works {
+			if w.removed || w.silent != st || w.Store != name {
+				return fmt.Errorf("store %q: work %s is not of it", name, w.ID)
+			}
+			for _, t := range w.open {
+				held = held || (t.leases[0] != nil && t.leases[0].token == st.probe)
+			}
+		}
+		if len(st.works) == 0 || !held {
+			return fmt.Errorf("store %q: %d works, probe %d is a lease: %v", name, len(st.works), st.probe, held)
+		}
+	}
 	for w := range s.tails {
 		if w.removed {
 			return fmt.Errorf("work %s is removed and in tails", w.ID)
@@ -106,20 +120,16 @@ func (s *Scheduler) checkWork(now time.Time, w *work) error {
 	if w.leased != leased || w.leases != leases {
 		return fmt.Errorf("leased %d leases %d, want %d %d", w.leased, w.leases, leased, leases)
 	}
-	run := !w.doomed && !now.Before(w.notBefore) && w.away.open(now) && (w.hasReady() || w.reach())
+	run := !w.doomed && !now.Before(w.notBefore) && w.answers(now) && (w.hasReady() || w.reach())
 	if run != (w.runIndex >= 0) {
 		return fmt.Errorf("runnable %v, in the heap %v", run, w.runIndex >= 0)
 	}
 	if _, tail := s.tails[w]; tail != (w.unleased() == 0 && w.leased > 0 && !w.doomed) {
 		return fmt.Errorf("in tails %v, unleased %d leased %d", tail, w.unleased(), w.leased)
 	}
-	if p := w.away.probe; p != 0 {
-		held := false
-		for _, t := range w.open {
-			held = held || (t.leases[0] != nil && t.leases[0].token == p)
-		}
-		if !held {
-			return fmt.Errorf("probe %d is nobody's lease", p)
+	if st := w.silent; st != nil {
+		if _, in := st.works[w]; !in || s.stores[w.Store] != st || w.away.IsZero() {
+			return fmt.Errorf("away since %v, but not of its store %q", w.away, w.Store)
 		}
 	}
 	return nil

@@ -84,7 +84,7 @@ func (s *Scheduler) grant(now time.Time, w *work, t *task, k *worker) *lease {
 	s.nextToken++
 	l := s.adopt(now, w, t, k, token)
 	l.heard = false
-	w.away.granted(now, token)
+	s.probes(now, w, token)
 	return l
 }
 
@@ -126,16 +126,16 @@ func (s *Scheduler) release(l *lease) (bare bool) {
 		l.worker.suspects--
 	}
 	w.leases--
-	w.away.released(l.token)
 	if t.leases[0] == l {
 		t.leases[0] = t.leases[1]
 	}
 	t.leases[1] = nil
-	if t.leases[0] == nil {
+	bare = t.leases[0] == nil
+	if bare {
 		w.leased--
-		return true
 	}
-	return false
+	s.probed(w, l.token)
+	return bare
 }
 
 func (s *Scheduler) releaseAll(t *task) {

@@ -61,7 +61,7 @@ func (s *Scheduler) Complete(now time.Time, who rpc.Worker, ref rpc.TaskRef, res
 		s.progress(now, l, w.length(ref.Task))
 		w.durations.add(now.Sub(l.since))
 	}
-	w.away.clear()
+	s.answered(now, w)
 	delete(w.blind, who.ID)
 	if res.Verdict == csvsum.WrongState {
 		if l := s.find(k, ref); l != nil {
@@ -96,12 +96,11 @@ func (s *Scheduler) Fail(now time.Time, who rpc.Worker, ref rpc.TaskRef, kind rp
 		return true
 	}
 	w, t := l.work, l.task
-	probe := w.away.probing(l.token)
+	probe := w.silent != nil && w.silent.probe == l.token
 	bare := s.release(l)
 	switch kind {
 	case rpc.StorageAway:
-		w.away.failed(now, probe)
-		s.at(w.away.probeAt, w, noTask)
+		s.unanswered(now, w, probe)
 	case rpc.NotHere:
 		s.cannotSee(now, w, who.ID, message)
 		s.at(now.Add(blindRetry), w, noTask)

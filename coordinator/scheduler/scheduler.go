@@ -20,12 +20,14 @@ type Scheduler struct {
 	tails    map[*work]struct{} // works with leases and nothing left to lease
 	blinds   map[*work]struct{} // works that some worker could not see
 	timers   timerHeap
-	backupAt time.Time // when to look for backups next
+	stores   map[string]*store // by WorkInfo.Store; those with works that they do not answer
+	backupAt time.Time         // when to look for backups next
 
 	// Sums over works: tasks neither leased nor done, and leased tasks.
 	pending, leased int64
 	slots           int64 // sum over the workers that take tasks
 
+	now        time.Time // of the last call
 	lastExpire time.Time
 	doomed     []Doom
 }
@@ -49,6 +51,7 @@ func New(cfg Config) *Scheduler {
 		workers:   make(map[rpc.WorkerID]*worker),
 		tails:     make(map[*work]struct{}),
 		blinds:    make(map[*work]struct{}),
+		stores:    make(map[string]*store),
 	}
 }
 
@@ -78,6 +81,7 @@ func (s *Scheduler) RemoveWork(id rpc.WorkID) {
 		s.releaseAll(t)
 	}
 	w.removed = true
+	s.leaveStore(w)
 	delete(s.works, id)
 	delete(s.tails, w)
 	delete(s.blinds, w)
@@ -141,7 +145,7 @@ func (s *Scheduler) Lease(now time.Time, who rpc.Worker, max int) []Grant {
 		s.refresh(now, w)
 	}
 	for _, w := range aside {
-		heap.Push(&s.runnable, w)
+		s.refresh(now, w)
 	}
 	for len(grants) < max && len(k.leases) < k.slots() {
 		l := s.backup(now, k)
@@ -189,7 +193,7 @@ func (s *Scheduler) refresh(now time.Time, w *work) {
 	if w.removed {
 		return
 	}
-	run := !w.doomed && !now.Before(w.notBefore) && w.away.open(now) && (w.hasReady() || w.reach())
+	run := !w.doomed && !now.Before(w.notBefore) && w.answers(now) && (w.hasReady() || w.reach())
 	switch {
 	case run && w.runIndex < 0:
 		heap.Push(&s.runnable, w)

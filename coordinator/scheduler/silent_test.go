@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -71,5 +72,59 @@ func TestSilenceForOneWorker(t *testing.T) {
 		if _, away := b.s.AwaySince("a"); away {
 			t.Fatalf("away after %d s", bytes)
 		}
+	}
+}
+
+func (b *bench) addOn(store, id string, tasks int64) {
+	b.s.AddWork(b.now, WorkInfo{ID: rpc.WorkID(id), Store: store, Tasks: tasks, Size: tasks * 10, Chunk: 10})
+}
+
+// However many works are on a storage that does not answer, one task of them all probes it; they take turns, and the first
+// answer ends it for all. Works on other storages, and those on the same that are answered, go on.
+func TestOneProbeForAStore(t *testing.T) {
+	b := newBench(t)
+	k := who("k", 8)
+	for _, id := range []string{"a", "b", "c"} {
+		b.addOn("s3://dead", id, 2)
+	}
+	b.addOn("s3://dead", "d", 9)
+	b.addOn("s3://fine", "e", 9)
+	g := b.want(k, 5, "a/0", "b/0", "c/0", "d/0", "e/0")
+	b.fail(k, rpc.StorageAway, g[:3]...)
+	b.want(k, 2, "d/1", "e/1")
+	b.now = b.now.Add(awayBase)
+	for i, id := range []string{"a", "b", "c", "a", "b"} {
+		probe := b.want(k, 3, id+"/0", fmt.Sprintf("d/%d", i+2), fmt.Sprintf("e/%d", i+2))
+		b.done(k, probe[1:]...)
+		b.fail(k, rpc.StorageAway, probe[0])
+		b.now = b.now.Add(awayMax)
+		b.beat(k, 1, 0, g[3], g[4])
+	}
+	probe := b.want(k, 1, "c/0")
+	b.beat(k, 1, 0, probe...)
+	for _, id := range []rpc.WorkID{"a", "b", "c"} {
+		if since, away := b.s.AwaySince(id); away {
+			t.Errorf("%s is away since %v though c was answered", id, since)
+		}
+	}
+}
+
+// A probe that ends with its work makes room for that of another.
+func TestProbeOfAnEndedWork(t *testing.T) {
+	b := newBench(t)
+	k := who("k", 8)
+	b.addOn("s3://dead", "a", 1)
+	b.addOn("s3://dead", "b", 1)
+	b.fail(k, rpc.StorageAway, b.want(k, 2, "a/0", "b/0")...)
+	b.now = b.now.Add(awayBase)
+	b.want(k, 8, "a/0")
+	b.s.RemoveWork("a")
+	b.check()
+	probe := b.want(k, 8, "b/0")
+	b.done(k, probe...)
+	b.s.RemoveWork("b")
+	b.check()
+	if len(b.s.stores) > 0 {
+		t.Errorf("left: %v", b.s.stores)
 	}
 }

@@ -22,6 +22,7 @@ func (s *Scheduler) at(at time.Time, w *work, task int64) {
 
 // advance carries out what is due.
 func (s *Scheduler) advance(now time.Time) {
+	s.now = now
 	for len(s.timers) > 0 && !s.timers[0].at.After(now) {
 		e := heap.Pop(&s.timers).(timer)
 		if e.work.removed {

@@ -11,9 +11,10 @@ import (
 // WorkInfo is what the scheduler needs to know of a running work; see fsm.Active, where it comes from.
 type WorkInfo struct {
 	ID    rpc.WorkID
-	Tasks int64 // at least 1
-	Size  int64 // of the file in bytes
-	Chunk int64 // bytes of each task but the last
+	Store string // names the storage of the file: works with the same one are away together
+	Tasks int64  // at least 1
+	Size  int64  // of the file in bytes
+	Chunk int64  // bytes of each task but the last
 	// Frontier and Done say which tasks are done: those below Frontier, and those listed.
 	Frontier int64
 	Done     []int64
@@ -46,7 +47,8 @@ type work struct {
 	leases int      // leases, backups included: the measure of fair share
 	byAge  []*lease // oldest first, with released ones among them; the candidates for backups
 
-	away   away
+	silent *store                     // among those it does not answer; nil: it answers, as far as is known
+	away   time.Time                  // since when it does not
 	spoke  time.Time                  // when the storage last sent a byte, as far as heartbeats tell
 	blind  map[rpc.WorkerID]blindness // workers that could not see the file
 	unseen time.Time                  // since when every live worker is in blind; zero: at least one is not
