@@ -78,7 +78,7 @@ func (s sabotage) granted(m *replicated, l *simLeader, g Grant) {
 // passed is called after each step.
 func (s sabotage) passed(m *replicated) {
 	for _, w := range m.lead.s.works {
-		if s == endlessAway && !w.away.since.IsZero() {
+		if s == endlessAway && !w.away.IsZero() {
 			w.notBefore = m.now.AddDate(1, 0, 0)
 			m.lead.s.refresh(m.now, w)
 		}
