@@ -179,11 +179,17 @@ func (a *API) remove(ctx context.Context, _ *struct{}) (*memberOutput, error) {
 	if err != nil {
 		return nil, a.fail(ctx, err)
 	}
-	if err := mayLose(a.cluster.Members(), id); err != nil {
-		return nil, a.fail(ctx, err)
+	refusal := mayLose(a.cluster.Members(), id)
+	if refusal != nil && refusal.Code != problem.UnknownNode {
+		return nil, a.fail(ctx, refusal)
 	}
+	// Of a node that is no member, too: Members tells what is in the log, and a removal that is not committed yet may come
+	// to nothing. A change that changes nothing is committed behind it.
 	if err := a.cluster.Remove(id); err != nil {
 		return nil, a.fail(ctx, memberProblem(err))
+	}
+	if refusal != nil {
+		return nil, a.fail(ctx, refusal)
 	}
 	a.log.Info("node removed", "node", id)
 	return a.member(id), nil
@@ -191,7 +197,7 @@ func (a *API) remove(ctx context.Context, _ *struct{}) (*memberOutput, error) {
 
 // mayLose returns why a member must not be removed, as the leader sees the members: a majority of the voters that stay has
 // to answer, or nothing would be committed from then on.
-func mayLose(members []raftnode.Member, id string) error {
+func mayLose(members []raftnode.Member, id string) *problem.Error {
 	voters, answering, found := 0, 0, false
 	for _, m := range members {
 		if m.ID == id {
