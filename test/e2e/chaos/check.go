@@ -21,9 +21,9 @@ type nodeState struct {
 	SHA256 string `json:"sha256"`
 }
 
-// check waits for the end of all works and returns everything that is wrong. The cluster is whole again by then.
-func check(ctx context.Context, h *history, files []file, nodes []string) []string {
-	c := newClient(1000, 0, nodes, files, h)
+// check waits for the end of all works, for so long, and returns everything that is wrong. The cluster is whole again by then.
+func check(ctx context.Context, h *history, files []file, urls func() []string, patience time.Duration) []string {
+	c := newClient(1000, 0, urls, files, h)
 	defer c.http.CloseIdleConnections()
 	byPath := map[string]file{}
 	for _, f := range files {
@@ -34,7 +34,7 @@ func check(ctx context.Context, h *history, files []file, nodes []string) []stri
 
 	for _, a := range h.asks() { // what was never accepted is asked for again: nobody may be left without an id
 		if a.id == "" {
-			if err := until(ctx, endTime, func() bool { return c.submitOnce(ctx, c.rng.IntN(len(nodes)), a.key, a.file, a.chunk) }); err != nil {
+			if err := until(ctx, patience, func() bool { return c.submitOnce(ctx, c.node(), a.key, a.file, a.chunk) }); err != nil {
 				complain("key %s: not accepted by a cluster that is whole: %v", a.key, err)
 			}
 		}
@@ -42,7 +42,7 @@ func check(ctx context.Context, h *history, files []file, nodes []string) []stri
 	asks := h.asks()
 	sort.Slice(asks, func(i, j int) bool { return asks[i].key < asks[j].key })
 	owner := map[string]string{}
-	deadline := time.Now().Add(endTime)
+	deadline := time.Now().Add(patience)
 	for _, a := range asks {
 		if a.id == "" {
 			continue
@@ -64,7 +64,7 @@ func (c *client) settle(ctx context.Context, a ask, f file, deadline time.Time) 
 	var last error
 	err := until(ctx, max(time.Second, time.Until(deadline)), func() bool {
 		o := op{client: c.id, key: a.key, kind: opRead, call: c.h.now()}
-		o.node = c.nodes[c.rng.IntN(len(c.nodes))]
+		o.node = c.node()
 		v = workView{}
 		status, err := c.call(ctx, "GET", o.node+"/api/get_result/"+url.PathEscape(a.id)+"?wait=1s", "", nil, &v)
 		o.ret, last = c.h.now(), err
@@ -84,14 +84,32 @@ func (c *client) settle(ctx context.Context, a ask, f file, deadline time.Time) 
 		return []string{fmt.Sprintf("%s has not ended: %v, last seen %s with %d tasks done", what, err, v.Status, v.Progress.TasksDone)}
 	case v.Status == "cancelled" && a.cancels > 0:
 		return nil
-	case v.Status != f.status:
-		return []string{fmt.Sprintf("%s is %s (%+v), want %s", what, v.Status, v.Error, f.status)}
-	case v.Status == "done" && (v.Digest != f.digest || v.Rows != f.rows):
-		return []string{fmt.Sprintf("%s: %d rows, digest %s; want %d, %s", what, v.Rows, v.Digest, f.rows, f.digest)}
-	case v.Status == "failed" && (v.Error == nil || v.Error.Code != f.code):
-		return []string{fmt.Sprintf("%s failed with %+v, want %s", what, v.Error, f.code)}
 	}
-	return nil
+	got := outcome{status: v.Status, digest: v.Digest, rows: v.Rows}
+	if v.Error != nil {
+		got.code = v.Error.Code
+	}
+	c.h.with(a.key, func(now *ask) { a.ended, now.code = now.ended, got.code })
+	versions, replaced := c.h.versions(f.path, a.called, a.ended)
+	if got.status == "failed" && got.code == "file_changed" && replaced > 0 {
+		return nil
+	}
+	var want []outcome
+	for _, i := range versions {
+		if want = append(want, f.versions[i]); got.matches(f.versions[i]) {
+			return nil
+		}
+	}
+	return []string{fmt.Sprintf("%s is %s, %d rows, digest %s, %+v; want one of %+v, as its file was replaced %d times meanwhile",
+		what, v.Status, v.Rows, v.Digest, v.Error, want, replaced)}
+}
+
+// matches reports whether a work ended as it must.
+func (o outcome) matches(want outcome) bool {
+	if o.status == "failed" {
+		return want.status == "failed" && o.code == want.code
+	}
+	return o.status == want.status && o.digest == want.digest && o.rows == want.rows
 }
 
 // compareList compares the cluster's list of works with what clients were told.
@@ -105,7 +123,7 @@ func (c *client) compareList(ctx context.Context, owner map[string]string) (bad 
 			Next       *string    `json:"next"`
 			Tasks      struct{ Leased, Pending int64 }
 		}
-		target := c.nodes[0] + "/api/list_works?limit=500"
+		target := c.urls()[0] + "/api/list_works?limit=500"
 		if after != "" {
 			target += "&after=" + url.QueryEscape(after)
 		}
@@ -140,10 +158,11 @@ func (c *client) compareList(ctx context.Context, owner map[string]string) (bad 
 
 // compareStates waits until all nodes are at one index of the log and compares their states.
 func (c *client) compareStates(ctx context.Context) []string {
-	states := make([]nodeState, len(c.nodes))
+	nodes := c.urls()
+	states := make([]nodeState, len(nodes))
 	var last error
 	err := until(ctx, time.Minute, func() bool {
-		for i, node := range c.nodes {
+		for i, node := range nodes {
 			var v struct {
 				State *nodeState `json:"state"`
 			}

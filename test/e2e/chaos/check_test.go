@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,24 +10,33 @@ import (
 )
 
 var fakeFiles = []file{
-	{path: "a.csv", status: "done", digest: "sha256:a", rows: 1000},
-	{path: "b.csv", status: "done", digest: "sha256:b", rows: 40},
-	{path: "broken.csv", status: "failed", code: "unclosed_quote"},
+	{"a.csv", []outcome{{status: "done", digest: "sha256:a", rows: 1000}}},
+	{"b.csv", []outcome{{status: "done", digest: "sha256:b", rows: 40}}},
+	{"broken.csv", []outcome{{status: "failed", code: "unclosed_quote"}}},
+	{"replaced.csv", []outcome{
+		{status: "done", digest: "sha256:c0", rows: 500},
+		{status: "done", digest: "sha256:c1", rows: 500},
+		{status: "done", digest: "sha256:c2", rows: 700},
+	}},
 }
 
 // The same clients and the same check as in a real run find nothing in a cluster that is right, and each planted bug.
 func TestCheckFindsPlantedBugs(t *testing.T) {
 	for _, tc := range []struct{ bug, want string }{
 		{"", ""},
-		{"lost work", "is lost"},
+		{"accepted work lost", "is lost"},
 		{"double fold", "rows, digest"},
 		{"stale read", "not linearizable"},
 		{"key forgotten", "carried out twice"},
 		{"cancel forgotten", "not linearizable"},
 		{"states differ", "states differ"},
+		{"mixed versions", "rows, digest"},
+		{"version of before", "rows, digest"},
+		{"changed for nothing", "file_changed"},
+		{"never ends", "has not ended"},
 	} {
 		t.Run("bug="+tc.bug, func(t *testing.T) {
-			nodes := startFake(t, tc.bug, fakeFiles)
+			f, nodes := startFake(t, tc.bug, fakeFiles)
 			h := newHistory()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -39,17 +49,54 @@ func TestCheckFindsPlantedBugs(t *testing.T) {
 					c.run(asking)
 				})
 			}
-			err := until(ctx, time.Minute, func() bool { h.mu.Lock(); defer h.mu.Unlock(); return len(h.ops) > 500 })
+			replaced := 0
+			err := until(ctx, time.Minute, func() bool {
+				replaced++
+				v := replaced % 3
+				_ = h.replace("replaced.csv", v, func() error { f.replace("replaced.csv", v); return nil }) // never fails
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				return len(h.ops) > 500 && replaced > 5
+			})
 			enough()
 			all.Wait()
 			if err != nil {
 				t.Fatal(err)
 			}
-			bad := strings.Join(check(ctx, h, fakeFiles, nodes), "\n")
+			patience := endTime
+			if tc.bug == "never ends" {
+				patience = time.Second
+			}
+			bad := strings.Join(check(ctx, h, fakeFiles, nodes, patience), "\n")
 			if tc.want == "" && bad != "" || !strings.Contains(bad, tc.want) {
 				t.Errorf("got %q, want %q in it", bad, tc.want)
 			}
 		})
+	}
+}
+
+// A work on a file that is replaced may end as any version of its time, and change only if there was another.
+func TestVersionsOfATime(t *testing.T) {
+	h := newHistory()
+	h.spans["f"] = []span{{0, 0, 12}, {1, 10, 22}, {2, 20, forever}}
+	for _, tc := range []struct {
+		from, to int64
+		want     []int
+	}{
+		{1, 9, []int{0}},
+		{1, 10, []int{0, 1}},
+		{11, 19, []int{0, 1}},
+		{13, 19, []int{1}},
+		{5, 30, []int{0, 1, 2}},
+		{23, 30, []int{2}},
+	} {
+		got, replaced := h.versions("f", tc.from, tc.to)
+		if !slices.Equal(got, tc.want) || replaced != len(tc.want)-1 {
+			t.Errorf("from %d to %d: got %v, replaced %d times; want %v", tc.from, tc.to, got, replaced, tc.want)
+		}
+	}
+	if got, replaced := h.versions("other", 5, 6); len(got) != 1 || replaced != 0 {
+		t.Errorf("a file that was never replaced: got %v, replaced %d times", got, replaced)
 	}
 }
 

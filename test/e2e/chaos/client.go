@@ -16,20 +16,11 @@ import (
 // answerTime is how long a client waits for an answer; then it does not know what became of its request.
 const answerTime = 10 * time.Second
 
-// A file is one that works are asked for, and what must come of it.
-type file struct {
-	path   string
-	status string // "done" or "failed"
-	digest string // of a done work
-	rows   int64
-	code   string // of a failed work
-}
-
 // A client asks for works and looks at them, its own and those of others, at any node, until told to end.
 type client struct {
 	id    int
 	rng   *rand.Rand
-	nodes []string // base URLs
+	urls  func() []string // of the nodes there are
 	files []file
 	h     *history
 	http  *http.Client
@@ -39,9 +30,9 @@ type client struct {
 	seen  []string      // keys of those that have
 }
 
-func newClient(id int, seed uint64, nodes []string, files []file, h *history) *client {
+func newClient(id int, seed uint64, urls func() []string, files []file, h *history) *client {
 	return &client{
-		id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), nodes: nodes, files: files, h: h, pace: 60 * time.Millisecond,
+		id: id, rng: rand.New(rand.NewPCG(seed, uint64(id)+1)), urls: urls, files: files, h: h, pace: 60 * time.Millisecond,
 		http: &http.Client{Timeout: answerTime, Transport: &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: 10 * time.Second}},
 	}
 }
@@ -73,19 +64,25 @@ func (c *client) run(ctx context.Context) {
 	}
 }
 
+// node is any of the nodes.
+func (c *client) node() string {
+	list := c.urls()
+	return list[c.rng.IntN(len(list))]
+}
+
 // submit asks for a work until it is accepted, always under the same key; sometimes at two nodes at once.
 func (c *client) submit(ctx context.Context) {
 	c.keys++
 	key := fmt.Sprintf("c%d-%d", c.id, c.keys)
 	f := c.files[c.rng.IntN(len(c.files))]
 	chunk := 16 << 10 << c.rng.IntN(5)
-	c.h.with(key, func(a *ask) { a.file, a.chunk = f.path, chunk })
+	c.h.with(key, func(a *ask) { a.file, a.chunk, a.called = f.path, chunk, c.h.now() })
 	twice := c.rng.IntN(5) == 0
 	for ctx.Err() == nil {
-		at := c.rng.IntN(len(c.nodes))
+		at := c.node()
 		second := make(chan bool, 1)
 		if twice {
-			other := c.rng.IntN(len(c.nodes))
+			other := c.node()
 			go func() { second <- c.submitOnce(ctx, other, key, f.path, chunk) }()
 		} else {
 			second <- false
@@ -102,13 +99,13 @@ func (c *client) submit(ctx context.Context) {
 	}
 }
 
-func (c *client) submitOnce(ctx context.Context, node int, key, path string, chunk int) bool {
-	o := op{client: c.id, key: key, kind: opSubmit, node: c.nodes[node], call: c.h.now()}
+func (c *client) submitOnce(ctx context.Context, node, key, path string, chunk int) bool {
+	o := op{client: c.id, key: key, kind: opSubmit, node: node, call: c.h.now()}
 	var accepted struct {
 		WorkID string `json:"work_id"`
 	}
 	body := map[string]any{"filepath": path, "chunk_bytes": chunk}
-	_, err := c.call(ctx, "POST", c.nodes[node]+"/api/schedule_work", key, body, &accepted)
+	_, err := c.call(ctx, "POST", node+"/api/schedule_work", key, body, &accepted)
 	o.ret, o.id, o.unknown = c.h.now(), accepted.WorkID, err != nil
 	c.h.add(o)
 	if err == nil {
@@ -124,9 +121,9 @@ func (c *client) submitOnce(ctx context.Context, node int, key, path string, chu
 func (c *client) cancel(ctx context.Context, key string) {
 	var id string
 	c.h.with(key, func(a *ask) { id = a.id; a.cancels++ })
-	at := c.rng.IntN(len(c.nodes))
-	o := op{client: c.id, key: key, kind: opCancel, node: c.nodes[at], call: c.h.now()}
-	_, err := c.call(ctx, "POST", c.nodes[at]+"/api/cancel_work/"+url.PathEscape(id), "", struct{}{}, nil)
+	at := c.node()
+	o := op{client: c.id, key: key, kind: opCancel, node: at, call: c.h.now()}
+	_, err := c.call(ctx, "POST", at+"/api/cancel_work/"+url.PathEscape(id), "", struct{}{}, nil)
 	o.ret, o.unknown = c.h.now(), err != nil
 	c.h.add(o)
 }
@@ -162,12 +159,12 @@ func (v *workView) op(o op) op {
 func (c *client) read(ctx context.Context, key string, wait time.Duration) {
 	var id string
 	c.h.with(key, func(a *ask) { id = a.id })
-	at := c.rng.IntN(len(c.nodes))
-	target := c.nodes[at] + "/api/get_result/" + url.PathEscape(id)
+	at := c.node()
+	target := at + "/api/get_result/" + url.PathEscape(id)
 	if wait > 0 {
 		target += "?wait=" + wait.String()
 	}
-	o := op{client: c.id, key: key, kind: opRead, node: c.nodes[at], call: c.h.now()}
+	o := op{client: c.id, key: key, kind: opRead, node: at, call: c.h.now()}
 	var v workView
 	status, err := c.call(ctx, "GET", target, "", nil, &v)
 	o.ret = c.h.now()
@@ -190,12 +187,12 @@ func (c *client) read(ctx context.Context, key string, wait time.Duration) {
 
 // list reads the newest works; each entry is a read of that work.
 func (c *client) list(ctx context.Context) {
-	at := c.rng.IntN(len(c.nodes))
-	o := op{client: c.id, kind: opRead, node: c.nodes[at], call: c.h.now()}
+	at := c.node()
+	o := op{client: c.id, kind: opRead, node: at, call: c.h.now()}
 	var page struct {
 		Works []workView `json:"works"`
 	}
-	if _, err := c.call(ctx, "GET", c.nodes[at]+"/api/list_works?limit=30", "", nil, &page); err != nil {
+	if _, err := c.call(ctx, "GET", at+"/api/list_works?limit=30", "", nil, &page); err != nil {
 		return
 	}
 	o.ret = c.h.now()

@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -20,13 +20,18 @@ const recoverTime = time.Minute
 // A cluster is the processes of a run and the network between them.
 type cluster struct {
 	dir     string
+	bin     string
+	reading []string // flags that name the storage
 	net     *network
-	nodes   []*process
 	workers []*process
 	s3      *process
-	urls    []string // of the nodes, through the proxies
-	direct  []string // of the nodes, past them
+	s3Addr  string
+	front   *http.Server // before s3, for gate
+	gate    sync.RWMutex // held by requests to s3 until they are answered, and while an object is replaced
 	files   []file
+
+	mu    sync.Mutex
+	nodes []*process // mu, and their standing; all there ever were
 }
 
 // startCluster makes the files and starts everything.
@@ -39,7 +44,7 @@ func startCluster(ctx context.Context, s settings) (c *cluster, err error) {
 			return nil, fmt.Errorf("%w (make build s3-server)", err)
 		}
 	}
-	c = &cluster{dir: s.dir, net: newNetwork()}
+	c = &cluster{dir: s.dir, bin: s.bin, net: newNetwork()}
 	defer func() {
 		if err != nil {
 			c.close()
@@ -48,57 +53,72 @@ func startCluster(ctx context.Context, s settings) (c *cluster, err error) {
 	if err := c.startS3(ctx, s.s3); err != nil {
 		return nil, err
 	}
-	if err := c.makeFiles(s.bin); err != nil {
+	if err := c.makeFiles(); err != nil {
 		return nil, err
 	}
-	s3, err := c.net.listen("s3", c.s3.argv[len(c.s3.argv)-3])
+	gate, err := c.openGate(c.s3Addr)
 	if err != nil {
 		return nil, err
 	}
-	var peers, coordinators []string
-	type ports struct{ http, raft, rpc, viaHTTP, viaRaft, viaRPC string }
-	var all []ports
+	s3, err := c.net.listen("s3", gate)
+	if err != nil {
+		return nil, err
+	}
+	c.reading = []string{"--data=" + filepath.Join(c.dir, "data"), "--s3-endpoint=http://" + s3, "--s3-region=us-east-1"}
+	var peers []string
 	for i := range s.nodes {
-		own, err := freePorts(3)
+		p, err := c.newNode(nodeName(i))
 		if err != nil {
 			return nil, err
 		}
-		p := ports{http: own[0], raft: own[1], rpc: own[2]}
-		for _, x := range []struct {
-			via    *string
-			target string
-		}{{&p.viaHTTP, p.http}, {&p.viaRaft, p.raft}, {&p.viaRPC, p.rpc}} {
-			if *x.via, err = c.net.listen(nodeName(i), x.target); err != nil {
-				return nil, err
-			}
-		}
-		all = append(all, p)
-		peers = append(peers, "--peer="+nodeName(i)+"="+p.viaRaft)
-		coordinators = append(coordinators, "--coordinator="+p.viaRPC)
-		c.urls = append(c.urls, "http://"+p.viaHTTP)
-		c.direct = append(c.direct, "http://"+p.http)
+		p.standing = member
+		peers = append(peers, "--peer="+p.name+"="+p.raft)
 	}
-	reading := []string{"--data=" + filepath.Join(c.dir, "data"), "--s3-endpoint=http://" + s3, "--s3-region=us-east-1"}
-	for i, p := range all {
-		argv := append([]string{
-			s.bin, "serve", "--id=" + nodeName(i), "--dir=" + filepath.Join(c.dir, nodeName(i)), "--workers=0", "--min-chunk=1",
-			"--snapshot-entries=300", "--snapshot-interval=2s", // often, so that nodes that were away need one
-			"--http=" + p.http, "--raft=" + p.raft, "--rpc=" + p.rpc,
-			"--advertise-http=" + p.viaHTTP, "--advertise-raft=" + p.viaRaft, "--advertise-rpc=" + p.viaRPC,
-		}, append(peers, reading...)...)
-		c.nodes = append(c.nodes, c.process(nodeName(i), argv))
+	for _, p := range c.nodes {
+		p.argv = append(p.argv, peers...)
 	}
 	for i := range s.workers {
-		name := fmt.Sprint("w", i+1)
-		argv := append([]string{s.bin, "worker", "--id=" + name, "--slots=2"}, append(coordinators, reading...)...)
-		c.workers = append(c.workers, c.process(name, argv))
+		c.workers = append(c.workers, c.process(fmt.Sprint("w", i+1), nil))
 	}
-	for _, p := range append(append([]*process{}, c.nodes...), c.workers...) {
+	c.tellWorkers()
+	for _, p := range c.running() {
 		if err := p.start(); err != nil {
 			return nil, err
 		}
 	}
 	return c, c.ready(ctx)
+}
+
+// newNode gives a node addresses, each behind a proxy, and all flags but those of whom it begins with.
+func (c *cluster) newNode(name string) (*process, error) {
+	own, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	p := c.process(name, nil)
+	p.folder = filepath.Join(c.dir, name)
+	var via [3]string
+	for i, target := range own {
+		if via[i], err = c.net.listen(name, target); err != nil {
+			return nil, err
+		}
+	}
+	p.url, p.direct, p.raft, p.rpc = "http://"+via[0], "http://"+own[0], via[1], via[2]
+	p.argv = append([]string{
+		c.bin, "serve", "--id=" + name, "--dir=" + p.folder, "--workers=0", "--min-chunk=1",
+		"--snapshot-entries=300", "--snapshot-interval=2s", // often, so that nodes that were away need one
+		"--http=" + own[0], "--raft=" + own[1], "--rpc=" + own[2],
+		"--advertise-http=" + via[0], "--advertise-raft=" + via[1], "--advertise-rpc=" + via[2],
+	}, c.reading...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes = append(c.nodes, p)
+	return p, nil
+}
+
+// workerArgs is the command line of a worker but for the coordinators it knows.
+func (c *cluster) workerArgs(name string) []string {
+	return append([]string{c.bin, "worker", "--id=" + name, "--slots=2"}, c.reading...)
 }
 
 func nodeName(i int) string { return fmt.Sprint("n", i+1) }
@@ -118,9 +138,12 @@ func (c *cluster) startS3(ctx context.Context, bin string) error {
 		return err
 	}
 	root := filepath.Join(c.dir, "s3")
-	if err := errors.Join(os.MkdirAll(filepath.Join(root, "bucket"), 0o750), os.MkdirAll(filepath.Join(c.dir, "data"), 0o750)); err != nil {
-		return err
+	for _, dir := range []string{"s3/bucket", "s3/versions", "data", "versions"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, dir), 0o750); err != nil {
+			return err
+		}
 	}
+	c.s3Addr = addr[0]
 	c.s3 = c.process("s3", []string{bin, "--quiet", "--keep-alive", "--region", "us-east-1", "--port", addr[0], "posix", root})
 	if err := c.s3.start(); err != nil {
 		return err
@@ -134,73 +157,14 @@ func (c *cluster) startS3(ctx context.Context, bin string) error {
 	})
 }
 
-// makeFiles writes the files and learns what must come of them from `colsum sum`.
-func (c *cluster) makeFiles(bin string) error {
-	env := append(os.Environ(), append(s3Env, "AWS_ENDPOINT_URL=http://"+c.s3.argv[len(c.s3.argv)-3], "AWS_REGION=us-east-1")...)
-	colsum := func(args ...string) ([]byte, error) {
-		cmd := exec.Command(bin, args...)
-		cmd.Env = env
-		out, err := cmd.Output()
-		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 && args[0] == "sum" {
-			return out, nil // the sum of a file that must fail
-		} else if err != nil {
-			return nil, fmt.Errorf("colsum %q: %w", args, err)
-		}
-		return out, nil
-	}
-	local := func(name string) string { return filepath.Join(c.dir, "data", name) }
-	for i, f := range []struct{ columns, rows int }{{30, 3000}, {12, 500}, {100, 2500}, {11, 20000}} {
-		for _, path := range []string{local(fmt.Sprintf("f%d.csv", i)), fmt.Sprintf("s3://bucket/f%d.csv", i)} {
-			if _, err := colsum("generate", fmt.Sprint("--columns=", f.columns), fmt.Sprint("--rows=", f.rows), fmt.Sprint("--seed=", i), "--out", path); err != nil {
-				return err
-			}
-		}
-	}
-	// Quoted newlines make guesses at a task's state go wrong; a quote that never closes makes a work fail.
-	quoted, unclosed := []byte("a,b\n"), []byte("a,b\n")
-	for i := range 20000 {
-		quoted = fmt.Appendf(quoted, "\"%d\n\"\",\"\" 1,2\n\",%d.%d\n", i, i, i%1000)
-		unclosed = fmt.Appendf(unclosed, "x%d,%d\n", i, i)
-	}
-	unclosed = append(unclosed, "\"never closed,1\n2,3\n"...)
-	err := errors.Join(os.WriteFile(local("quoted.csv"), quoted, 0o600), os.WriteFile(local("unclosed.csv"), unclosed, 0o600),
-		os.WriteFile(filepath.Join(c.dir, "s3", "bucket", "quoted.csv"), quoted, 0o600))
-	if err != nil {
-		return err
-	}
-	for _, path := range []string{
-		"f0.csv", "f1.csv", "f2.csv", "f3.csv", "quoted.csv", "unclosed.csv",
-		"s3://bucket/f0.csv", "s3://bucket/f1.csv", "s3://bucket/f2.csv", "s3://bucket/f3.csv", "s3://bucket/quoted.csv",
-	} {
-		name := path
-		if filepath.Dir(path) == "." {
-			name = local(path)
-		}
-		out, err := colsum("sum", "--json", name)
-		if err != nil {
-			return err
-		}
-		var v workView
-		if err := json.Unmarshal(out, &v); err != nil {
-			return fmt.Errorf("colsum sum %s: %w", name, err)
-		}
-		f := file{path: path, status: v.Status, digest: v.Digest, rows: v.Rows}
-		if v.Error != nil {
-			f.code = v.Error.Code
-		}
-		c.files = append(c.files, f)
-	}
-	return nil
-}
-
 // ready waits until every node knows a leader.
 func (c *cluster) ready(ctx context.Context) error {
 	cl := &http.Client{Timeout: 2 * time.Second}
 	defer cl.CloseIdleConnections()
-	for i, url := range c.urls {
+	for _, p := range c.members() {
 		var last string
 		err := until(ctx, recoverTime, func() bool {
-			resp, err := cl.Get(url + "/readyz")
+			resp, err := cl.Get(p.url + "/readyz")
 			if err != nil {
 				last = err.Error()
 				return false
@@ -210,49 +174,36 @@ func (c *cluster) ready(ctx context.Context) error {
 			return resp.StatusCode == http.StatusOK
 		})
 		if err != nil {
-			return fmt.Errorf("node %s is not ready: %w, last %s\n%s", nodeName(i), err, last, c.nodes[i].tail(1500))
+			return fmt.Errorf("node %s is not ready: %w, last %s\n%s", p.name, err, last, p.tail(1500))
 		}
 	}
 	return nil
 }
 
-// leader returns the index of the node that most nodes hold to lead, -1 if nobody knows.
-func (c *cluster) leader() int {
-	cl := &http.Client{Timeout: time.Second}
-	defer cl.CloseIdleConnections()
-	votes := make([]int, len(c.nodes))
-	best := -1
-	for _, url := range c.direct {
-		resp, err := cl.Get(url + "/api/cluster?consistency=stale")
-		if err != nil {
-			continue
-		}
-		var v struct {
-			Leader string `json:"leader"`
-		}
-		err = json.NewDecoder(resp.Body).Decode(&v)
-		resp.Body.Close()
-		if err != nil {
-			continue
-		}
-		for i, p := range c.nodes {
-			if p.name != v.Leader {
-				continue
-			}
-			votes[i]++
-			if best < 0 || votes[i] > votes[best] {
-				best = i
-			}
+// leader returns the member that most members hold to lead, nil if nobody knows.
+func (c *cluster) leader(ctx context.Context) (leader *process) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	members := c.members()
+	votes := map[string]int{}
+	for _, p := range members {
+		if v, err := c.view(ctx, p, "?consistency=stale"); err == nil {
+			votes[v.Leader]++
 		}
 	}
-	return best
+	for _, p := range members {
+		if votes[p.name] > 0 && (leader == nil || votes[p.name] > votes[leader.name]) {
+			leader = p
+		}
+	}
+	return leader
 }
 
 // heal takes all faults back.
 func (c *cluster) heal() error {
 	c.net.heal()
 	var errs []error
-	for _, p := range append(append([]*process{c.s3}, c.nodes...), c.workers...) {
+	for _, p := range append(c.running(), c.s3) {
 		p.fillDisk(false)
 		p.signal(syscall.SIGCONT)
 		errs = append(errs, p.start())
@@ -268,12 +219,18 @@ func (c *cluster) recover(ctx context.Context) error {
 	if err := c.ready(ctx); err != nil {
 		return fmt.Errorf("a cluster that is whole again does not serve: %w", err)
 	}
-	return nil
+	if err := c.finish(ctx); err != nil {
+		return err
+	}
+	return errors.Join(c.ready(ctx), c.compareMembers(ctx))
 }
 
 func (c *cluster) close() {
-	for _, p := range append(append([]*process{}, c.workers...), c.nodes...) {
+	for _, p := range c.running() {
 		p.stop()
+	}
+	if c.front != nil {
+		c.front.Close()
 	}
 	if c.s3 != nil {
 		c.s3.stop()
@@ -281,15 +238,20 @@ func (c *cluster) close() {
 	c.net.close()
 }
 
+// freePorts returns addresses on the loopback that nobody listens on, below the ports that the kernel gives to connections:
+// one of those might have the port of a process that is down just then.
 func freePorts(n int) ([]string, error) {
 	var addrs []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(addrs) < n; tries++ {
+		addr := fmt.Sprint("127.0.0.1:", 10000+rand.IntN(22000))
+		l, err := net.Listen("tcp", addr)
+		if err != nil && tries > 1000 {
 			return nil, err
 		}
-		defer l.Close() // after the loop: all are different
-		addrs = append(addrs, l.Addr().String())
+		if err == nil {
+			defer l.Close() // after the loop: all are different
+			addrs = append(addrs, addr)
+		}
 	}
 	return addrs, nil
 }

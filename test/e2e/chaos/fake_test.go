@@ -15,7 +15,8 @@ type fake struct {
 	bug string
 
 	mu    sync.Mutex
-	files map[string]file
+	files map[string][]outcome
+	now   map[string]int // versions of files
 	works []*fakeWork
 	keys  map[string]*fakeWork
 	clock time.Time
@@ -25,14 +26,15 @@ type fake struct {
 type fakeWork struct {
 	id, path string
 	steps    int
+	version  int // of its file, when it was asked for
 	view     map[string]any
 	earlier  map[string]any // what it was before the last change
 }
 
-func startFake(t *testing.T, bug string, files []file) []string {
-	f := &fake{bug: bug, files: map[string]file{}, keys: map[string]*fakeWork{}, clock: time.Unix(1e9, 0)}
+func startFake(t *testing.T, bug string, files []file) (*fake, func() []string) {
+	f := &fake{bug: bug, files: map[string][]outcome{}, now: map[string]int{}, keys: map[string]*fakeWork{}, clock: time.Unix(1e9, 0)}
 	for _, x := range files {
-		f.files[x.path] = x
+		f.files[x.path] = x.versions
 	}
 	var nodes []string
 	for range 3 {
@@ -40,7 +42,14 @@ func startFake(t *testing.T, bug string, files []file) []string {
 		t.Cleanup(s.Close)
 		nodes = append(nodes, s.URL)
 	}
-	return nodes
+	return f, func() []string { return nodes }
+}
+
+// replace gives a file another version.
+func (f *fake) replace(path string, v int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now[path] = v
 }
 
 // show sets what readers see of a work.
@@ -52,13 +61,20 @@ func (f *fake) show(w *fakeWork, status string, rows int64) {
 
 // advance brings a work one step on.
 func (f *fake) advance(w *fakeWork) {
-	x := f.files[w.path]
-	if ranks[w.view["status"].(string)] == endedRank {
+	x := f.files[w.path][w.version]
+	if ranks[w.view["status"].(string)] == endedRank || f.bug == "never ends" && w.steps == 3 && strings.Count(w.id, "'")%10 == 9 {
 		return
 	}
 	if w.steps++; w.steps < 4 {
 		f.show(w, "running", x.rows*int64(w.steps)/4)
 		return
+	}
+	changed := w.version != f.now[w.path]
+	switch {
+	case changed && f.bug == "mixed versions":
+		x.digest = "sha256:mixed"
+	case changed && f.bug != "version of before", f.bug == "changed for nothing" && len(f.works)%5 == 0:
+		x = outcome{status: "failed", code: "file_changed"}
 	}
 	f.show(w, x.status, x.rows)
 	w.view["rows"], w.view["digest"] = x.rows, x.digest
@@ -85,10 +101,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get("Idempotency-Key")
 		x := f.keys[key]
 		if x == nil || f.bug == "key forgotten" && len(f.works)%5 == 0 {
-			x = &fakeWork{id: "w" + key + strings.Repeat("'", len(f.works)), path: body.Filepath}
+			x = &fakeWork{id: "w" + key + strings.Repeat("'", len(f.works)), path: body.Filepath, version: f.now[body.Filepath]}
+			if f.bug == "version of before" {
+				x.version = 0
+			}
 			f.show(x, "queued", 0)
 			f.keys[key] = x
-			if f.bug != "lost work" || len(f.works)%5 != 4 {
+			if f.bug != "accepted work lost" || len(f.works)%5 != 4 {
 				f.works = append(f.works, x)
 			} else {
 				f.works = append(f.works, &fakeWork{id: "lost", view: map[string]any{"work_id": x.id, "status": "done"}})

@@ -36,8 +36,15 @@ type op struct {
 type history struct {
 	start time.Time
 	mu    sync.Mutex
-	ops   []op            // mu
-	keys  map[string]*ask // mu
+	ops   []op              // mu
+	keys  map[string]*ask   // mu
+	spans map[string][]span // mu; of files that were replaced
+}
+
+// span is when a version of a file may have been the one there was: from before it was put there until after the next was.
+type span struct {
+	version  int
+	from, to int64
 }
 
 // ask is one request for a work.
@@ -47,11 +54,14 @@ type ask struct {
 	chunk    int
 	id       string // "" while not accepted
 	cancels  int    // how often it was asked to be cancelled, with an answer or without
+	called   int64  // when it was first asked for
 	accepted int64  // when its id was first learnt
+	ended    int64  // when its end was first seen, 0 while it was not
+	code     string // of a work that failed, once that was seen in the end
 }
 
 func newHistory() *history {
-	return &history{start: time.Now(), keys: map[string]*ask{}}
+	return &history{start: time.Now(), keys: map[string]*ask{}, spans: map[string][]span{}}
 }
 
 func (h *history) now() int64 { return int64(time.Since(h.start)) }
@@ -60,6 +70,42 @@ func (h *history) add(o op) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, o)
+	if a := h.keys[o.key]; a != nil && o.found && ranks[o.status] == endedRank && (a.ended == 0 || o.ret < a.ended) {
+		a.ended = o.ret
+	}
+}
+
+// replace notes that a file gets another version while f runs.
+func (h *history) replace(path string, version int, f func() error) error {
+	h.mu.Lock()
+	list := h.spans[path]
+	if list == nil {
+		list = []span{{to: forever}}
+	}
+	list = append(list, span{version: version, from: h.now(), to: forever})
+	h.spans[path] = list
+	h.mu.Unlock()
+	err := f()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list[len(list)-2].to = h.now()
+	return err
+}
+
+// versions returns those that a file had between two times, and how often it was replaced meanwhile.
+func (h *history) versions(path string, from, to int64) (list []int, replaced int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	spans := h.spans[path]
+	if spans == nil {
+		return []int{0}, 0
+	}
+	for _, s := range spans {
+		if s.from <= to && s.to >= from {
+			list = append(list, s.version)
+		}
+	}
+	return list, len(list) - 1
 }
 
 // with runs f on the request of a key, which is made if need be.
@@ -74,7 +120,7 @@ func (h *history) with(key string, f func(a *ask)) {
 	f(a)
 }
 
-// keyOf returns the key of a work id; "" for one that is not known.
+// keysByID returns the keys of the works by their ids.
 func (h *history) keysByID() map[string]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

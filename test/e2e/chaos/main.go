@@ -2,9 +2,11 @@
 //
 // A run starts real coordinators and workers, every connection between them through a proxy, and an S3 server. Clients ask
 // for works on files whose sums are known, on disk and in S3, look at them and cancel some. All the while a nemesis kills,
-// pauses, cuts off, slows down, fills disks and takes the storage away. Then everything is healed, and
+// pauses, cuts off, slows down, fills disks, takes the storage away, changes the members and replaces files. Then everything is healed, and
 //
 //   - every work that was accepted must end, as it must, with the right digest; none is lost and none is there twice,
+//   - one on a file that was replaced meanwhile has the digest of one version of its time, or failed with file_changed,
+//   - the members are those the nemesis has left,
 //   - the states of all nodes must be equal,
 //   - what the clients saw must be linearizable, work by work (porcupine),
 //   - no process may have ended that nobody killed.
@@ -91,7 +93,7 @@ func run(ctx context.Context, s settings, say func(format string, args ...any)) 
 	for i := range s.clients {
 		clients.Go(func() { newClient(i, s.seed, c.urls, c.files, h).run(asking) })
 	}
-	n := newNemesis(c, s, func(format string, args ...any) {
+	n := newNemesis(c, h, s, func(format string, args ...any) {
 		say("%7.2f s  %s", time.Since(h.start).Seconds(), fmt.Sprintf(format, args...))
 	})
 	n.run(ctx, s.length)
@@ -103,11 +105,11 @@ func run(ctx context.Context, s settings, say func(format string, args ...any)) 
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	bad = append(bad, check(ctx, h, c.files, c.urls)...)
-	for _, p := range append(append([]*process{}, c.nodes...), c.workers...) {
+	bad = append(bad, check(ctx, h, c.files, c.urls, endTime)...)
+	for _, p := range append(c.nodes, c.workers...) {
 		bad = append(bad, p.complaints()...)
 	}
-	asks, ended, cancelled := h.asks(), 0, 0
+	asks, ended, cancelled, changed := h.asks(), 0, 0, 0
 	for _, a := range asks {
 		if a.cancels > 0 {
 			cancelled++
@@ -115,8 +117,12 @@ func run(ctx context.Context, s settings, say func(format string, args ...any)) 
 		if a.id != "" {
 			ended++
 		}
+		if a.code == "file_changed" {
+			changed++
+		}
 	}
-	say("%d works accepted, %d of them asked to be cancelled; %d operations of clients; faults: %s", ended, cancelled, len(h.ops), n.summary())
+	say("%d works accepted, %d of them asked to be cancelled, %d ended by a change of their file; %d operations of clients; faults: %s",
+		ended, cancelled, changed, len(h.ops), n.summary())
 	for _, b := range bad {
 		say("WRONG: %s", b)
 	}

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,12 +14,16 @@ import (
 	"time"
 )
 
-// A nemesis does faults, one after the other in each of two lanes: to processes, and to the network and the storage. So
-// two at a time meet, whose combination nobody thought of.
+// A nemesis does faults, one after the other in each of three lanes: to processes and members, to the network and the
+// storage, to files. So several meet, whose combination nobody thought of.
 type nemesis struct {
 	c   *cluster
+	h   *history
 	s   settings
 	say func(format string, args ...any)
+
+	named   int            // new names given; of the lane of processes
+	current map[string]int // versions of files; of the lane of files
 
 	mu   sync.Mutex
 	done map[string]int // mu; faults by name
@@ -34,76 +37,80 @@ type fault struct {
 
 var processFaults = []fault{
 	{"kill leader", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGKILL, n.leader(r))
+		n.kill(ctx, r, syscall.SIGKILL, n.leader(ctx, r))
 	}},
 	{"kill node", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGKILL, pick(r, n.c.nodes))
+		n.kill(ctx, r, syscall.SIGKILL, pick(r, n.c.members()))
 	}},
 	{"kill worker", func(n *nemesis, ctx context.Context, r *rand.Rand) {
 		n.kill(ctx, r, syscall.SIGKILL, pick(r, n.c.workers))
 	}},
 	{"kill all nodes", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGKILL, n.c.nodes...)
+		n.kill(ctx, r, syscall.SIGKILL, n.c.members()...)
 	}},
 	{"kill everything", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGKILL, append(append([]*process{}, n.c.nodes...), n.c.workers...)...)
+		n.kill(ctx, r, syscall.SIGKILL, append(n.c.members(), n.c.workers...)...)
 	}},
 	{"kill majority", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGKILL, some(r, n.c.nodes, len(n.c.nodes)/2+1)...)
+		n.kill(ctx, r, syscall.SIGKILL, some(r, n.c.members(), len(n.c.members())/2+1)...)
 	}},
-	{"pause leader", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.pause(ctx, r, n.leader(r)) }},
-	{"pause node", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.pause(ctx, r, pick(r, n.c.nodes)) }},
+	{"pause leader", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.pause(ctx, r, n.leader(ctx, r)) }},
+	{"pause node", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.pause(ctx, r, pick(r, n.c.members())) }},
 	{"pause worker", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.pause(ctx, r, pick(r, n.c.workers)) }},
 	{"pause majority", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.pause(ctx, r, some(r, n.c.nodes, len(n.c.nodes)/2+1)...)
+		n.pause(ctx, r, some(r, n.c.members(), len(n.c.members())/2+1)...)
 	}},
 	{"stop leader", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.kill(ctx, r, syscall.SIGTERM, n.leader(r))
+		n.kill(ctx, r, syscall.SIGTERM, n.leader(ctx, r))
 	}},
 	{"rolling restart", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		for _, p := range n.c.nodes {
+		for _, p := range n.c.members() {
 			if ctx.Err() == nil {
 				n.kill(ctx, r, syscall.SIGTERM, p)
 			}
 		}
 	}},
-	{"full disk", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, pick(r, n.c.nodes)) }},
-	{"lose folder", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.wipe(ctx, pick(r, n.c.nodes)) }},
-	{"full disk of leader", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, n.leader(r)) }},
+	{"full disk", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, pick(r, n.c.members())) }},
+	{"lose folder", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.wipe(ctx, pick(r, n.c.members())) }},
+	{"transfer leadership", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.transfer(ctx, r) }},
+	{"node joins", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.join(ctx, r, n.newName()) }},
+	{"node leaves", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.leave(ctx, r) }},
+	{"replace node", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.replace(ctx, r) }},
+	{"full disk of leader", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, n.leader(ctx, r)) }},
 }
 
 var networkFaults = []fault{
 	{"isolate leader", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.cut(ctx, r, both([]string{n.leader(r).name}, n.others))
+		n.cut(ctx, r, both([]string{n.leader(ctx, r).name}, n.others))
 	}},
 	{"leader cannot send", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.cut(ctx, r, oneWay([]string{n.leader(r).name}, n.others))
+		n.cut(ctx, r, oneWay([]string{n.leader(ctx, r).name}, n.others))
 	}},
 	{"leader cannot hear", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		l := n.leader(r).name
+		l := n.leader(ctx, r).name
 		n.cut(ctx, r, oneWay(n.others([]string{l}), func([]string) []string { return []string{l} }))
 	}},
 	{"isolate node", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.cut(ctx, r, both([]string{pick(r, n.c.nodes).name}, n.others))
+		n.cut(ctx, r, both([]string{pick(r, n.c.members()).name}, n.others))
 	}},
 	{"split", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.cut(ctx, r, both(names(some(r, n.c.nodes, len(n.c.nodes)/2)), n.others))
+		n.cut(ctx, r, both(names(some(r, n.c.members(), len(n.c.members())/2)), n.others))
 	}},
 	{"cut off worker", func(n *nemesis, ctx context.Context, r *rand.Rand) {
 		n.cut(ctx, r, both([]string{pick(r, n.c.workers).name}, n.others))
 	}},
 	{"slow network", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.c.net.delay(time.Duration(5+r.IntN(60))*time.Millisecond, both(names(n.c.nodes), func([]string) []string { return names(n.c.nodes) })...)
+		n.c.net.delay(time.Duration(5+r.IntN(60))*time.Millisecond, both(names(n.c.members()), func([]string) []string { return names(n.c.members()) })...)
 		n.wait(ctx, r, 2, 8)
 	}},
 	{"slow node", func(n *nemesis, ctx context.Context, r *rand.Rand) {
-		n.c.net.delay(time.Duration(100+r.IntN(400))*time.Millisecond, both([]string{pick(r, n.c.nodes).name}, n.others)...)
+		n.c.net.delay(time.Duration(100+r.IntN(400))*time.Millisecond, both([]string{pick(r, n.c.members()).name}, n.others)...)
 		n.wait(ctx, r, 2, 8)
 	}},
 	{"reset connections", func(n *nemesis, ctx context.Context, r *rand.Rand) {
 		for range 1 + r.IntN(20) {
 			n.c.net.resetAll(func(string, string) bool { return r.IntN(2) == 0 })
-			n.pauseFor(ctx, time.Duration(r.IntN(300))*time.Millisecond)
+			pause(ctx, time.Duration(r.IntN(300))*time.Millisecond)
 		}
 	}},
 	{"storage refuses", func(n *nemesis, ctx context.Context, r *rand.Rand) {
@@ -116,7 +123,7 @@ var networkFaults = []fault{
 	{"storage flaps", func(n *nemesis, ctx context.Context, r *rand.Rand) {
 		for range 10 + r.IntN(40) {
 			n.c.net.resetAll(func(_, to string) bool { return to == "s3" })
-			n.pauseFor(ctx, time.Duration(r.IntN(200))*time.Millisecond)
+			pause(ctx, time.Duration(r.IntN(200))*time.Millisecond)
 		}
 	}},
 	{"slow storage", func(n *nemesis, ctx context.Context, r *rand.Rand) {
@@ -125,8 +132,25 @@ var networkFaults = []fault{
 	}},
 }
 
-func newNemesis(c *cluster, s settings, say func(string, ...any)) *nemesis {
-	return &nemesis{c: c, s: s, say: say, done: map[string]int{}}
+var fileFaults = []fault{
+	{"replace file", func(n *nemesis, ctx context.Context, r *rand.Rand) {
+		var list []file
+		for _, f := range n.c.files {
+			if len(f.versions) > 1 {
+				list = append(list, f)
+			}
+		}
+		f := list[r.IntN(len(list))]
+		v := (n.current[f.path] + 1 + r.IntN(len(f.versions)-1)) % len(f.versions)
+		n.current[f.path] = v
+		if err := n.h.replace(f.path, v, func() error { return n.c.replace(f.path, v) }); err != nil {
+			n.say("%v", err)
+		}
+	}},
+}
+
+func newNemesis(c *cluster, h *history, s settings, say func(string, ...any)) *nemesis {
+	return &nemesis{c: c, h: h, s: s, say: say, done: map[string]int{}, current: map[string]int{}}
 }
 
 // run does faults until the time is up. What is broken then stays so: the caller heals.
@@ -134,7 +158,7 @@ func (n *nemesis) run(ctx context.Context, length time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	var lanes sync.WaitGroup
-	for i, faults := range [][]fault{processFaults, networkFaults} {
+	for i, faults := range [][]fault{processFaults, networkFaults, fileFaults} {
 		r := rand.New(rand.NewPCG(n.s.seed, uint64(1000+i)))
 		if n.s.only != "" {
 			faults = slices.DeleteFunc(slices.Clone(faults), func(f fault) bool { return f.name != n.s.only })
@@ -142,17 +166,21 @@ func (n *nemesis) run(ctx context.Context, length time.Duration) {
 		if len(faults) == 0 {
 			continue
 		}
-		lanes.Go(func() { n.lane(ctx, r, faults, i == 1) })
+		most := 4.0
+		if i == 2 {
+			most = 1
+		}
+		lanes.Go(func() { n.lane(ctx, r, faults, most, i == 1) })
 	}
 	lanes.Wait()
 	<-ctx.Done()
 }
 
 // lane does each fault once before any comes again, with some time between in which works can get on.
-func (n *nemesis) lane(ctx context.Context, r *rand.Rand, faults []fault, network bool) {
+func (n *nemesis) lane(ctx context.Context, r *rand.Rand, faults []fault, most float64, network bool) {
 	for ctx.Err() == nil {
 		for _, i := range r.Perm(len(faults)) {
-			n.wait(ctx, r, 0.5, 4)
+			n.wait(ctx, r, most/8, most)
 			if ctx.Err() != nil {
 				return
 			}
@@ -177,10 +205,10 @@ func (n *nemesis) summary() string {
 }
 
 // leader is the node that leads, any if nobody knows.
-func (n *nemesis) leader(r *rand.Rand) *process {
-	other := pick(r, n.c.nodes) // drawn always, so that the seed decides alike whoever leads
-	if i := n.c.leader(); i >= 0 {
-		return n.c.nodes[i]
+func (n *nemesis) leader(ctx context.Context, r *rand.Rand) *process {
+	other := pick(r, n.c.members()) // drawn always, so that the seed decides alike whoever leads
+	if p := n.c.leader(ctx); p != nil {
+		return p
 	}
 	return other
 }
@@ -241,18 +269,99 @@ func (n *nemesis) fill(ctx context.Context, r *rand.Rand, p *process) {
 func (n *nemesis) wipe(ctx context.Context, p *process) {
 	n.say("%s loses its folder", p.name)
 	p.end(syscall.SIGKILL, true)
-	dir := filepath.Join(n.c.dir, p.name)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(p.folder); err != nil {
 		n.say("%v", err)
 	}
 	n.restart(p)
-	for ctx.Err() == nil {
-		text, err := os.ReadFile(filepath.Join(dir, "identity.json"))
-		if err == nil && !bytes.Contains(text, []byte(`"unborn":true`)) {
-			n.say("%s is a whole member again", p.name)
-			return
-		}
-		n.pauseFor(ctx, 100*time.Millisecond)
+	for ctx.Err() == nil && !p.whole() {
+		pause(ctx, 100*time.Millisecond)
+	}
+	if ctx.Err() == nil {
+		n.say("%s is a whole member again", p.name)
+	}
+}
+
+// transfer has another node lead.
+func (n *nemesis) transfer(ctx context.Context, r *rand.Rand) {
+	body := map[string]string{}
+	to := pick(r, n.c.members())
+	if r.IntN(3) > 0 {
+		body["id"] = to.name
+	}
+	n.say("hand the leadership over to %s", cmp.Or(body["id"], "anybody"))
+	if _, err := n.c.change(ctx, pick(r, n.c.members()), "transfer", body); err != nil && ctx.Err() == nil {
+		n.say("not handed over: %v", err)
+	}
+}
+
+// newName is a name that no node has had.
+func (n *nemesis) newName() string {
+	n.named++
+	return nodeName(n.s.nodes + n.named - 1)
+}
+
+// join takes an empty node in. One node more than at the beginning is the most: another leaves first.
+func (n *nemesis) join(ctx context.Context, r *rand.Rand, name string) {
+	if len(n.c.members()) > n.s.nodes {
+		n.leave(ctx, r)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	n.say("%s joins", name)
+	p, err := n.c.join(name)
+	if err != nil {
+		n.say("%v", err)
+		return
+	}
+	if n.c.admit(ctx, p) == nil {
+		n.say("%s is a member", name)
+	}
+}
+
+// leave removes a node, of those there are then at least as many as at the beginning, and stops it some time after.
+func (n *nemesis) leave(ctx context.Context, r *rand.Rand) {
+	if len(n.c.members()) <= n.s.nodes {
+		n.join(ctx, r, n.newName())
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	p := pick(r, n.c.members())
+	n.say("remove %s", p.name)
+	if n.c.dismiss(ctx, p) != nil {
+		return
+	}
+	n.say("%s is removed", p.name)
+	n.wait(ctx, r, 0, 3)
+	n.retire(p)
+}
+
+// replace kills a node for good; an empty one, under its name or a new one, takes its place.
+func (n *nemesis) replace(ctx context.Context, r *rand.Rand) {
+	p := pick(r, n.c.members())
+	name := p.name
+	if r.IntN(2) == 0 {
+		name = n.newName()
+	}
+	n.say("%s is lost with its folder", p.name)
+	n.c.stand(p, leaving)
+	p.end(syscall.SIGKILL, true)
+	p.stop()
+	if err := os.RemoveAll(p.folder); err != nil {
+		n.say("%v", err)
+	}
+	if n.c.dismiss(ctx, p) != nil {
+		return
+	}
+	n.say("%s is removed", p.name)
+	n.retire(p)
+	n.join(ctx, r, name)
+}
+
+func (n *nemesis) retire(p *process) {
+	if err := n.c.retire(p); err != nil {
+		n.say("%v", err)
 	}
 }
 
@@ -264,18 +373,11 @@ func (n *nemesis) cut(ctx context.Context, r *rand.Rand, ways []way) {
 
 // wait waits for a random number of seconds.
 func (n *nemesis) wait(ctx context.Context, r *rand.Rand, least, most float64) {
-	n.pauseFor(ctx, time.Duration((least+r.Float64()*(most-least))*float64(time.Second)))
-}
-
-func (n *nemesis) pauseFor(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
+	pause(ctx, time.Duration((least+r.Float64()*(most-least))*float64(time.Second)))
 }
 
 // all is the names of all nodes and workers.
-func (n *nemesis) all() []string { return append(names(n.c.nodes), names(n.c.workers)...) }
+func (n *nemesis) all() []string { return names(n.c.running()) }
 
 // others is all but some.
 func (n *nemesis) others(some []string) []string {

@@ -25,7 +25,7 @@ type network struct {
 	changed chan struct{}         // mu; closed and replaced when blocked changes
 	closed  bool                  // mu
 
-	listeners []net.Listener
+	listeners []net.Listener // mu
 	done      sync.WaitGroup
 }
 
@@ -53,7 +53,9 @@ func (n *network) listen(to, target string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	n.mu.Lock()
 	n.listeners = append(n.listeners, l)
+	n.mu.Unlock()
 	n.done.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -214,10 +216,10 @@ func (n *network) heal() {
 func (n *network) close() {
 	n.mu.Lock()
 	n.closed = true
-	n.mu.Unlock()
 	for _, l := range n.listeners {
 		l.Close()
 	}
+	n.mu.Unlock()
 	n.resetAll(func(string, string) bool { return true })
 	n.done.Wait()
 }

@@ -24,6 +24,12 @@ type process struct {
 	log  string // file with what it writes
 	net  *network
 
+	// Of a node:
+	url, raft, rpc string   // its addresses, through the proxies
+	direct         string   // its URL, past them
+	folder         string   // its state
+	standing       standing // under the cluster's mu
+
 	mu      sync.Mutex
 	cmd     *exec.Cmd     // mu; nil while down
 	ended   chan struct{} // mu; closed when cmd has ended
