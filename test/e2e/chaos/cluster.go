@@ -47,7 +47,7 @@ func startCluster(ctx context.Context, s settings) (c *cluster, err error) {
 	c = &cluster{dir: s.dir, bin: s.bin, net: newNetwork()}
 	defer func() {
 		if err != nil {
-			c.close()
+			err = errors.Join(err, c.close(true))
 		}
 	}()
 	if err := c.startS3(ctx, s.s3); err != nil {
@@ -96,7 +96,9 @@ func (c *cluster) newNode(name string) (*process, error) {
 		return nil, err
 	}
 	p := c.process(name, nil)
-	p.folder = filepath.Join(c.dir, name)
+	if err := p.mountDisk(c.dir); err != nil {
+		return nil, err
+	}
 	var via [3]string
 	for i, target := range own {
 		if via[i], err = c.net.listen(name, target); err != nil {
@@ -205,6 +207,7 @@ func (c *cluster) heal() error {
 	var errs []error
 	for _, p := range append(c.running(), c.s3) {
 		p.fillDisk(false)
+		errs = append(errs, p.fillFilesystem(false))
 		p.signal(syscall.SIGCONT)
 		errs = append(errs, p.start())
 	}
@@ -225,9 +228,18 @@ func (c *cluster) recover(ctx context.Context) error {
 	return errors.Join(c.ready(ctx), c.compareMembers(ctx))
 }
 
-func (c *cluster) close() {
+// close ends everything. keep leaves what the nodes had on their disks.
+func (c *cluster) close(keep bool) error {
+	var errs []error
 	for _, p := range c.running() {
 		p.stop()
+	}
+	for _, p := range c.in(joining, member, leaving) {
+		kept := ""
+		if keep {
+			kept = filepath.Join(c.dir, p.name+".kept")
+		}
+		errs = append(errs, p.unmountDisk(kept))
 	}
 	if c.front != nil {
 		c.front.Close()
@@ -236,6 +248,7 @@ func (c *cluster) close() {
 		c.s3.stop()
 	}
 	c.net.close()
+	return errors.Join(errs...)
 }
 
 // freePorts returns addresses on the loopback that nobody listens on, below the ports that the kernel gives to connections:

@@ -18,6 +18,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -85,7 +86,10 @@ func run(ctx context.Context, s settings, say func(format string, args ...any)) 
 	if err != nil {
 		return nil, err
 	}
-	defer c.close()
+	defer func() { err = errors.Join(err, c.close(err != nil || len(bad) > 0)) }()
+	if c.nodes[0].disk == "" {
+		say("no filesystem can be mounted here: a full one is imitated by a limit on the size of files")
+	}
 	h := newHistory()
 	asking, enough := context.WithCancel(ctx)
 	defer enough()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -118,7 +119,7 @@ func (c *cluster) retire(p *process) error {
 	p.end(syscall.SIGTERM, true)
 	p.stop()
 	c.stand(p, retired)
-	return os.RemoveAll(p.folder)
+	return errors.Join(os.RemoveAll(p.folder), p.unmountDisk(""))
 }
 
 // finish brings the changes to their end that the end of the nemesis has cut short.

@@ -71,6 +71,12 @@ var processFaults = []fault{
 		}
 	}},
 	{"full disk", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.fill(ctx, r, pick(r, n.c.members())) }},
+	{"full filesystem", func(n *nemesis, ctx context.Context, r *rand.Rand) {
+		n.fillFilesystem(ctx, r, pick(r, n.c.members()))
+	}},
+	{"full filesystem of leader", func(n *nemesis, ctx context.Context, r *rand.Rand) {
+		n.fillFilesystem(ctx, r, n.leader(ctx, r))
+	}},
 	{"lose folder", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.wipe(ctx, pick(r, n.c.members())) }},
 	{"transfer leadership", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.transfer(ctx, r) }},
 	{"node joins", func(n *nemesis, ctx context.Context, r *rand.Rand) { n.join(ctx, r, n.newName()) }},
@@ -260,6 +266,20 @@ func (n *nemesis) fill(ctx context.Context, r *rand.Rand, p *process) {
 	n.wait(ctx, r, 2, 8)
 	p.fillDisk(false)
 	n.say("disk of %s has room again", p.name)
+	n.wait(ctx, r, 2, 2)
+	p.forgive()
+}
+
+func (n *nemesis) fillFilesystem(ctx context.Context, r *rand.Rand, p *process) {
+	n.say("filesystem of %s is full", p.name)
+	if err := p.fillFilesystem(true); err != nil {
+		n.say("%v", err)
+	}
+	n.wait(ctx, r, 2, 8)
+	if err := p.fillFilesystem(false); err != nil {
+		n.say("%v", err)
+	}
+	n.say("filesystem of %s has room again", p.name)
 	n.wait(ctx, r, 2, 2)
 	p.forgive()
 }

@@ -28,6 +28,7 @@ type process struct {
 	url, raft, rpc string   // its addresses, through the proxies
 	direct         string   // its URL, past them
 	folder         string   // its state
+	disk           string   // where the filesystem of its folder is mounted, "" if it has none of its own
 	standing       standing // under the cluster's mu
 
 	mu      sync.Mutex
