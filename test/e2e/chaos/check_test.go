@@ -34,6 +34,7 @@ func TestCheckFindsPlantedBugs(t *testing.T) {
 		{"version of before", "rows, digest"},
 		{"changed for nothing", "file_changed"},
 		{"never ends", "has not ended"},
+		{"forgets too early", "is lost"},
 	} {
 		t.Run("bug="+tc.bug, func(t *testing.T) {
 			f, nodes := startFake(t, tc.bug, fakeFiles)
@@ -103,10 +104,13 @@ func TestVersionsOfATime(t *testing.T) {
 // The model tells histories apart that differ in one answer.
 func TestModel(t *testing.T) {
 	submit := func(call, ret int64, id string) op {
-		return op{key: "k", kind: opSubmit, call: call, ret: ret, id: id, unknown: id == ""}
+		return op{key: "k", kind: opSubmit, call: call, ret: ret, id: id, unknown: id == "", wall: call}
 	}
 	read := func(call, ret int64, status string, rows, mtime int64) op {
 		return op{key: "k", kind: opRead, call: call, ret: ret, found: status != "", id: "w", status: status, rows: rows, mtime: mtime}
+	}
+	forgotten := func(call, ret, wall int64) op {
+		return op{key: "k", kind: opRead, call: call, ret: ret, wall: wall}
 	}
 	cancel := func(call, ret int64, unknown bool) op {
 		return op{key: "k", kind: opCancel, call: call, ret: ret, unknown: unknown}
@@ -133,6 +137,10 @@ func TestModel(t *testing.T) {
 		{"cancelled too late", true, []op{submit(1, 2, "w"), cancel(3, 4, false), read(5, 6, "done", 0, 5)}},
 		{"cancelled and still running", false, []op{submit(1, 2, "w"), cancel(3, 4, false), read(5, 6, "running", 0, 5)}},
 		{"unanswered cancellation", true, []op{submit(1, 2, "w"), cancel(3, 4, true), read(5, 6, "running", 0, 5), read(7, 8, "cancelled", 0, 6)}},
+		{"forgotten", true, []op{submit(1, 2, "w"), read(3, 4, "done", 9, 5), forgotten(7, 8, 5)}},
+		{"forgotten unseen", true, []op{submit(1, 2, "w"), forgotten(7, 8, 1)}},
+		{"forgotten too early", false, []op{submit(1, 2, "w"), read(3, 4, "done", 9, 5), forgotten(7, 8, 4)}},
+		{"forgotten and back", false, []op{submit(1, 2, "w"), read(3, 4, "done", 9, 5), forgotten(7, 8, 5), read(9, 10, "done", 9, 5)}},
 		{"another end", false, []op{submit(1, 2, "w"), cancel(3, 4, true), read(5, 6, "done", 0, 5), read(7, 8, "cancelled", 0, 6)}},
 	} {
 		bad := linearizable(tc.ops, time.Minute)

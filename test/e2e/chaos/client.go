@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -42,6 +43,8 @@ func (c *client) run(ctx context.Context) {
 	defer c.http.CloseIdleConnections()
 	for ctx.Err() == nil {
 		switch n := c.rng.IntN(100); {
+		case n == 99:
+			c.clean(ctx)
 		case len(c.open) < 3 && n < 60:
 			c.submit(ctx)
 		case n < 8 && len(c.open) > 0:
@@ -128,6 +131,14 @@ func (c *client) cancel(ctx context.Context, key string) {
 	c.h.add(o)
 }
 
+// clean has the cluster forget works that ended long ago.
+func (c *client) clean(ctx context.Context) {
+	c.h.clean(func() error {
+		_, err := c.call(ctx, "POST", c.node()+"/api/clean_works", "", map[string]any{"max_age": int(forgetAge.Seconds())}, nil)
+		return err
+	})
+}
+
 // workView is what get_result and list_works say of a work.
 type workView struct {
 	WorkID   string    `json:"work_id"`
@@ -175,13 +186,11 @@ func (c *client) read(ctx context.Context, key string, wait time.Duration) {
 		c.h.add(o)
 	}
 	if err == nil && v.ended() {
-		for i, k := range c.open {
-			if k == key {
-				c.open = append(c.open[:i], c.open[i+1:]...)
-				c.seen = append(c.seen, key)
-				break
-			}
-		}
+		c.h.with(key, func(a *ask) { a.last = &v })
+	}
+	if i := slices.Index(c.open, key); i >= 0 && (err == nil && v.ended() || status == http.StatusNotFound) {
+		c.open = slices.Delete(c.open, i, i+1)
+		c.seen = append(c.seen, key)
 	}
 }
 

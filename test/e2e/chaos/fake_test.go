@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ type fakeWork struct {
 }
 
 func startFake(t *testing.T, bug string, files []file) (*fake, func() []string) {
-	f := &fake{bug: bug, files: map[string][]outcome{}, now: map[string]int{}, keys: map[string]*fakeWork{}, clock: time.Unix(1e9, 0)}
+	f := &fake{bug: bug, files: map[string][]outcome{}, now: map[string]int{}, keys: map[string]*fakeWork{}, clock: time.Now()}
 	for _, x := range files {
 		f.files[x.path] = x.versions
 	}
@@ -142,6 +143,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list = append(list, f.works[i].view)
 		}
 		answer(http.StatusOK, map[string]any{"works": list})
+	case strings.HasPrefix(r.URL.Path, "/api/clean_works"):
+		if f.bug == "forgets too early" {
+			f.works = slices.DeleteFunc(f.works, func(x *fakeWork) bool { return ranks[x.view["status"].(string)] == endedRank })
+		}
+		answer(http.StatusOK, map[string]any{"removed": 0})
 	case strings.HasPrefix(r.URL.Path, "/api/cluster"):
 		sum := "same"
 		if f.bug == "states differ" {

@@ -29,17 +29,25 @@ type op struct {
 	found       bool   // read
 	status      string // read
 	rows, mtime int64  // read; rows -1 where the answer has none
+	wall        int64  // submit: when it was called; read of nothing: works that ended by then may be forgotten (Unix time, ns)
 	digest      string // read of an ended work
 }
 
 // history is everything that clients did.
 type history struct {
-	start time.Time
-	mu    sync.Mutex
-	ops   []op              // mu
-	keys  map[string]*ask   // mu
-	spans map[string][]span // mu; of files that were replaced
+	start  time.Time
+	mu     sync.Mutex
+	ops    []op              // mu
+	keys   map[string]*ask   // mu
+	spans  map[string][]span // mu; of files that were replaced
+	cleans []*clean          // mu
 }
+
+// clean is a request to forget works that ended more than forgetAge before.
+type clean struct{ call, ret int64 }
+
+// forgetAge is longer than any request may be under way: one that comes after its work was forgotten would be a new one.
+const forgetAge = 40 * time.Second
 
 // span is when a version of a file may have been the one there was: from before it was put there until after the next was.
 type span struct {
@@ -52,12 +60,14 @@ type ask struct {
 	key      string
 	file     string
 	chunk    int
-	id       string // "" while not accepted
-	cancels  int    // how often it was asked to be cancelled, with an answer or without
-	called   int64  // when it was first asked for
-	accepted int64  // when its id was first learnt
-	ended    int64  // when its end was first seen, 0 while it was not
-	code     string // of a work that failed, once that was seen in the end
+	id       string    // "" while not accepted
+	cancels  int       // how often it was asked to be cancelled, with an answer or without
+	called   int64     // when it was first asked for
+	accepted int64     // when its id was first learnt
+	ended    int64     // when its end was first seen, 0 while it was not
+	code     string    // of a work that failed, once that was seen in the end
+	mtime    int64     // the latest seen of it
+	last     *workView // its result, once it was read
 }
 
 func newHistory() *history {
@@ -69,10 +79,53 @@ func (h *history) now() int64 { return int64(time.Since(h.start)) }
 func (h *history) add(o op) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ops = append(h.ops, o)
-	if a := h.keys[o.key]; a != nil && o.found && ranks[o.status] == endedRank && (a.ended == 0 || o.ret < a.ended) {
-		a.ended = o.ret
+	switch {
+	case o.kind == opSubmit:
+		o.wall = h.wall(o.call)
+	case o.kind == opRead && !o.found:
+		o.wall = h.forgotten(o.ret)
 	}
+	h.ops = append(h.ops, o)
+	if a := h.keys[o.key]; a != nil && o.found {
+		a.mtime = max(a.mtime, o.mtime)
+		if ranks[o.status] == endedRank && (a.ended == 0 || o.ret < a.ended) {
+			a.ended = o.ret
+		}
+	}
+}
+
+// wall is a time of the run as Unix time.
+func (h *history) wall(t int64) int64 { return h.start.UnixNano() + t }
+
+// clean notes that works may be forgotten while f runs, or at any later time if there is no answer.
+func (h *history) clean(f func() error) {
+	c := &clean{h.now(), forever}
+	h.mu.Lock()
+	h.cleans = append(h.cleans, c)
+	h.mu.Unlock()
+	if f() == nil {
+		h.mu.Lock()
+		c.ret = h.now()
+		h.mu.Unlock()
+	}
+}
+
+// forgotten returns the latest end, in Unix time, of works that may be forgotten at a time of the run; call with mu held.
+func (h *history) forgotten(at int64) (latest int64) {
+	for _, c := range h.cleans {
+		if c.call <= at {
+			latest = max(latest, h.wall(min(c.ret, at))-int64(forgetAge))
+		}
+	}
+	return latest
+}
+
+// forgettable reports whether the work of a key may be forgotten by now.
+func (h *history) forgettable(key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	a := h.keys[key]
+	return max(a.mtime, h.wall(a.called)) <= h.forgotten(h.now())
 }
 
 // replace notes that a file gets another version while f runs.

@@ -10,9 +10,12 @@ import (
 )
 
 // What a work looks like to clients, one work at a time: it does not exist, then it is queued, running and ended, never
-// back; once it has an id it keeps it; how it ended does not change; only a cancelled one was asked to be.
+// back; once it has an id it keeps it; how it ended does not change; only a cancelled one was asked to be. Long after its end
+// it may be forgotten, if that was asked for.
 type workState struct {
 	exists, ended bool
+	gone          bool   // forgotten
+	since         int64  // it did not end before, in Unix time
 	id            string // "" while nobody was told
 	rank          int
 	status        string // of an ended work, "" while nobody was told
@@ -28,7 +31,9 @@ const endedRank = 2
 func step(s workState, o op) (bool, workState) {
 	switch o.kind {
 	case opSubmit:
-		s.exists = true
+		if !s.exists {
+			s.exists, s.since = true, o.wall
+		}
 		if o.unknown {
 			return true, s
 		}
@@ -57,9 +62,10 @@ func (s workState) named(id string) (bool, workState) {
 
 func (s workState) read(o op) (bool, workState) {
 	if !o.found {
-		return !s.exists, s
+		s.gone = s.gone || s.exists && max(s.mtime, s.since) <= o.wall
+		return !s.exists || s.gone, s
 	}
-	if !s.exists {
+	if !s.exists || s.gone {
 		return false, s
 	}
 	ok, s := s.named(o.id)
