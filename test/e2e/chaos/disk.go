@@ -54,7 +54,7 @@ func (p *process) fillFilesystem(full bool) error {
 	p.mu.Lock()
 	p.excused = p.excused || full
 	p.mu.Unlock()
-	for {
+	for tries := 0; ; tries++ {
 		size := uint64(diskRoom)
 		if full {
 			var s unix.Statfs_t
@@ -64,7 +64,7 @@ func (p *process) fillFilesystem(full bool) error {
 			size = max(1, s.Blocks-s.Bfree) * uint64(s.Bsize)
 		}
 		err := unix.Mount("tmpfs", p.disk, "tmpfs", unix.MS_REMOUNT, fmt.Sprint("size=", size))
-		if !full || !errors.Is(err, syscall.EINVAL) { // else it has grown meanwhile
+		if !full || !errors.Is(err, syscall.EINVAL) || tries > 1000 { // else it has grown meanwhile
 			return err
 		}
 	}
