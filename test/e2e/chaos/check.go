@@ -108,7 +108,7 @@ func (c *client) settle(ctx context.Context, a ask, f file, deadline time.Time) 
 			return nil
 		}
 	}
-	return []string{fmt.Sprintf("%s is %s, %d rows, digest %s, %+v; want one of %+v, as its file was replaced %d times meanwhile",
+	return []string{fmt.Sprintf("%s is %s, %d rows, digest %s, %+v; want one of %+v; its file was replaced %d times meanwhile",
 		what, v.Status, v.Rows, v.Digest, v.Error, want, replaced)}
 }
 

@@ -1,17 +1,20 @@
 // Command chaos breaks a cluster in every way it promises to survive, while clients use it, and checks that it did.
 //
 // A run starts real coordinators and workers, every connection between them through a proxy, and an S3 server. Clients ask
-// for works on files whose sums are known, on disk and in S3, look at them and cancel some. All the while a nemesis kills,
-// pauses, cuts off, slows down, fills disks, takes the storage away, changes the members and replaces files. Then everything is healed, and
+// for works on files whose sums are known, on disk and in S3, look at them, cancel some and have old ones forgotten. All the
+// while a nemesis kills, pauses, cuts off, slows down, fills disks, takes the storage away, changes the members and replaces
+// files. Then everything is healed, and
 //
 //   - every work that was accepted must end, as it must, with the right digest; none is lost and none is there twice,
 //   - one on a file that was replaced meanwhile has the digest of one version of its time, or failed with file_changed,
-//   - the members are those the nemesis has left,
-//   - the states of all nodes must be equal,
+//   - the members are those the nemesis has left, and their states must be equal,
 //   - what the clients saw must be linearizable, work by work (porcupine),
 //   - no process may have ended that nobody killed.
 //
-// The exit status is 0 only then. What the nemesis does follows from the seed; what the processes make of it does not.
+// The exit status is 0 only then. What the nemesis draws follows from the seed; what the processes make of it, and with it
+// who leads and who is a member, does not.
+//
+// As root each node has a small filesystem of its own, in memory, which is unmounted at the end; after SIGKILL it is left over.
 //
 // Linux only: the proxies learn from /proc who calls.
 package main
