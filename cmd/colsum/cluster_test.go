@@ -26,11 +26,11 @@ type testCluster struct {
 // startCluster starts one and waits until it is ready. Its nodes are given flags besides those they need.
 func startCluster(t testing.TB, nodes, workers int, flags ...string) *testCluster {
 	t.Helper()
-	return startClusterIn(t, t.TempDir(), nodes, workers)
+	return startClusterIn(t, t.TempDir(), nodes, workers, flags...)
 }
 
 // startClusterIn starts a cluster in a folder; that of node i is state<i> in it.
-func startClusterIn(t testing.TB, dir string, nodes, workers int) *testCluster {
+func startClusterIn(t testing.TB, dir string, nodes, workers int, flags ...string) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: dir, digest: map[string]string{}, works: map[string]string{}}
 	data := filepath.Join(c.dir, "data")
