@@ -33,8 +33,8 @@ type replicated struct {
 	files   []*simFile
 	workers []*simHand
 	wire    []simMessage
-	away    time.Time // until when the storage does not answer
-	calm    bool      // nothing goes wrong any more
+	away    map[string]time.Time // until when a storage does not answer
+	calm    bool                 // nothing goes wrong any more
 	names   int
 	strikes map[simTaskID]int // at least as many as any scheduler may have counted
 	scanner *csvsum.Scanner
@@ -64,8 +64,12 @@ type simLeader struct {
 	leases ledger
 }
 
+// simStores are where the files lie.
+var simStores = []string{"a", "b"}
+
 type simFile struct {
 	id        rpc.WorkID
+	store     string
 	text      []byte
 	plan      *csvsum.Plan
 	chunk     int64
@@ -106,7 +110,8 @@ const (
 
 func newReplicated(dir string, seed uint64, bug sabotage, scanner *csvsum.Scanner) (*replicated, error) {
 	m := &replicated{
-		rnd: rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1e9, 0).UTC(), dir: dir,
+		away: map[string]time.Time{},
+		rnd:  rand.New(rand.NewPCG(seed, 7)), now: time.Unix(1e9, 0).UTC(), dir: dir,
 		strikes: map[simTaskID]int{}, scanner: scanner, stats: &simStats{seeds: 1}, sabotage: bug,
 	}
 	var err error
@@ -163,7 +168,7 @@ func (m *replicated) table() []byte {
 
 // file makes a file, and finds the truth about it: the same file as one task of another work.
 func (m *replicated) file(i int) {
-	f := &simFile{id: rpc.WorkID(fmt.Sprint("w", i)), text: m.table(), partials: map[simScan]*csvsum.Partial{}}
+	f := &simFile{id: rpc.WorkID(fmt.Sprint("w", i)), store: simStores[m.rnd.IntN(len(simStores))], text: m.table(), partials: map[simScan]*csvsum.Partial{}}
 	size := int64(len(f.text))
 	var err error
 	if f.plan, err = csvsum.Sniff(f.text, size, csvsum.Options{Columns: csvsum.Columns{First: 1, Every: 2}}); err != nil {
@@ -226,7 +231,7 @@ func (m *replicated) submit(f *simFile) {
 func (m *replicated) adopt(f *simFile, inherited bool) {
 	if a, ok := m.state.Active(string(f.id)); ok {
 		m.lead.s.AddWork(m.now, WorkInfo{
-			ID: f.id, Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk, Frontier: a.Frontier, Done: a.Done,
+			ID: f.id, Store: f.store, Tasks: a.Tasks, Size: a.Spec.Size, Chunk: a.Chunk, Frontier: a.Frontier, Done: a.Done,
 			Reruns: a.Reruns, Window: 1 + m.rnd.Int64N(12), Inherited: inherited,
 		})
 	}
@@ -266,6 +271,9 @@ func (m *replicated) fileOf(id rpc.WorkID) *simFile {
 	i := slices.IndexFunc(m.files, func(f *simFile) bool { return f.id == id })
 	return m.files[i]
 }
+
+// isAway reports whether the storage of a task's file does not answer.
+func (m *replicated) isAway(g Grant) bool { return m.now.Before(m.away[m.fileOf(g.Work).store]) }
 
 // deliver brings a message to the leader.
 func (m *replicated) deliver(msg simMessage) {
@@ -369,7 +377,7 @@ func (m *replicated) heartbeat(k *simHand) {
 	var running []rpc.Running
 	for _, g := range k.held {
 		r := rpc.Running{TaskRef: g.TaskRef, BytesDone: m.rnd.Int64N(20)}
-		if m.now.Before(m.away) {
+		if m.isAway(g) {
 			r.BytesDone, r.Waiting = 0, silentAfter+time.Second
 		}
 		running = append(running, r)
@@ -402,15 +410,16 @@ func (m *replicated) turn(k *simHand) {
 			msg.grants = append(msg.grants, g)
 		}
 	}
+	if out := slices.DeleteFunc(slices.Clone(msg.grants), func(g Grant) bool { return !m.isAway(g) }); len(out) > 0 {
+		if msg.grants, msg.failed, msg.kind = out, true, rpc.StorageAway; m.rnd.IntN(3) == 0 { // else it waits for the storage
+			m.wire = append(m.wire, msg)
+		}
+		return
+	}
 	poison := slices.IndexFunc(msg.grants, func(g Grant) bool { return m.fileOf(g.Work).poison == g.Task })
 	switch {
 	case len(msg.grants) == 0:
 		return
-	case m.now.Before(m.away):
-		msg.failed, msg.kind = true, rpc.StorageAway
-		if m.rnd.IntN(3) > 0 {
-			return // it waits for the storage
-		}
 	case poison >= 0 && !m.calm:
 		msg.grants, msg.failed, msg.kind = msg.grants[poison:poison+1], true, rpc.Broke
 	case m.chance(25):
@@ -476,7 +485,7 @@ func (m *replicated) trouble() {
 	case 3, 4:
 		m.elect()
 	case 5:
-		m.away = m.now.Add(time.Duration(m.rnd.IntN(8)) * time.Second)
+		m.away[simStores[m.rnd.IntN(len(simStores))]] = m.now.Add(time.Duration(m.rnd.IntN(8)) * time.Second)
 	case 6: // the leader stands still
 		m.pass(time.Duration(m.rnd.IntN(8)) * time.Second)
 	case 7:
@@ -584,7 +593,7 @@ func (m *replicated) run() error {
 		}
 		m.step()
 	}
-	m.calm, m.away, m.deposed = true, time.Time{}, nil
+	m.calm, m.away, m.deposed = true, nil, nil
 	for _, f := range m.files {
 		if !f.submitted {
 			m.submit(f)
