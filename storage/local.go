@@ -43,7 +43,7 @@ func (l *Local) Stat(ctx context.Context, path string) (Info, error) {
 	return info(path, st), nil
 }
 
-// Open ignores want: reading ahead is the kernel's business.
+// Open reads nothing ahead: that is the kernel's business.
 func (l *Local) Open(ctx context.Context, in Info, off, want int64) (io.ReadCloser, error) {
 	if off < 0 || off > in.Size {
 		return nil, badPath("open", in.Path, fmt.Sprintf("offset %d outside 0..%d", off, in.Size))
@@ -52,7 +52,7 @@ func (l *Local) Open(ctx context.Context, in Info, off, want int64) (io.ReadClos
 	if err != nil {
 		return nil, l.stats.count(err)
 	}
-	r := &localReader{f: f, path: in.Path, size: in.Size, version: in.Version, off: off, stats: l.stats, stop: ctx.Done, cause: ctx.Err}
+	r := &localReader{f: f, path: in.Path, size: in.Size, version: in.Version, off: off, end: off + want, stats: l.stats, stop: ctx.Done, cause: ctx.Err}
 	if err := r.check(st); err != nil {
 		f.Close()
 		return nil, l.stats.count(err)

@@ -1,21 +1,28 @@
 package storage
 
 import (
+	"errors"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// localReader reads a pinned file. After every read, and before it hands the bytes out, it checks that the file still has
-// the inode, mtime and size of the pin, so bytes of another version never reach the caller as far as the file system's
-// clock can tell versions apart.
+// checkEvery is after how many bytes a local file is looked at again. A look costs as much as reading some 30 KiB.
+const checkEvery = 1 << 20
+
+// localReader reads a pinned file. It checks that the file still has the inode, mtime and size of the pin after each
+// checkEvery bytes and at the end of what was wanted, before it hands the last of these bytes out, and when it is closed. So
+// who reads all that was wanted, or heeds what Close returns, never takes bytes of another version for good, as far as the
+// file system's clock can tell versions apart.
 type localReader struct {
 	f       *os.File
 	path    string
 	size    int64
 	version string
 	off     int64
+	end     int64       // of what was wanted
+	news    int64       // bytes read since the last check
 	pinned  unix.Stat_t // what version stands for, so that the check of each read compares numbers
 	now     unix.Stat_t
 	stats   *Stats
@@ -65,8 +72,10 @@ func (r *localReader) read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := r.f.ReadAt(p, r.off)
-	if verr := r.verify(); verr != nil {
-		return 0, verr
+	if r.news += int64(n); n < len(p) || r.news >= checkEvery || r.off+int64(n) >= r.end {
+		if verr := r.verify(); verr != nil {
+			return 0, verr
+		}
 	}
 	switch {
 	case n == len(p):
@@ -86,6 +95,7 @@ func (r *localReader) verify() error {
 	if r.now.Size != r.pinned.Size || r.now.Mtim != r.pinned.Mtim || r.now.Ino != r.pinned.Ino {
 		return r.changed("read", &r.now)
 	}
+	r.news = 0
 	return nil
 }
 
@@ -95,9 +105,14 @@ func (r *localReader) changed(op string, found *unix.Stat_t) error {
 	return &Error{Op: op, Path: r.path, Err: ErrChanged, Detail: versions(r.version, r.size, version(found), found.Size)}
 }
 
+// Close returns ErrChanged if what was read may be of another version.
 func (r *localReader) Close() error {
+	var changed error
 	if r.err == nil {
+		if r.news > 0 {
+			changed = r.stats.count(r.verify())
+		}
 		r.err = os.ErrClosed
 	}
-	return r.f.Close()
+	return errors.Join(changed, r.f.Close())
 }

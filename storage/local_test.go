@@ -113,7 +113,8 @@ func TestLocalRefused(t *testing.T) {
 	}
 }
 
-// A file that changes while it is read is noticed at the next read, before any byte of it is handed out.
+// A file that changes while it is read is noticed before the last byte that was wanted is handed out, or else when the reader
+// is closed.
 func TestLocalChangesInMidRead(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "f.csv")
@@ -128,33 +129,49 @@ func TestLocalChangesInMidRead(t *testing.T) {
 			_, err = f.WriteAt([]byte("9"), 500)
 			return errors.Join(err, os.Chtimes(name, time.Time{}, time.Now().Add(time.Second))) // whatever the clock's grain
 		},
-		"grown":     func() error { return os.Truncate(name, 2000) },
+		"grown":     func() error { return os.Truncate(name, 5<<20) },
 		"truncated": func() error { return os.Truncate(name, 10) },
 		"emptied":   func() error { return os.Truncate(name, 0) },
 	} {
-		write(t, name, make([]byte, 1000))
+		const size = 4 << 20
+		write(t, name, make([]byte, size))
 		in, err := s.Stat(t.Context(), "f.csv")
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.Open(t.Context(), in, 0, 1000)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
-			t.Fatal(err)
-		}
-		if err := change(); err != nil {
-			t.Fatal(err)
-		}
-		for range 2 { // and stays so
-			if n, err := r.Read(make([]byte, 100)); n != 0 || !errors.Is(err, storage.ErrChanged) {
-				t.Errorf("%s: %d bytes, %v", what, n, err)
+		// Before the change, and after it: the bytes that are read, of so many that are wanted.
+		for _, read := range []struct{ before, after, want int }{
+			{100, 900, 1000}, {100, size - 100, size}, {100, 3 << 20, size}, {size - 1, 1, size}, {100, 100, size}, {100, 0, size},
+		} {
+			r, err := s.Open(t.Context(), in, 0, int64(read.want))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		r.Close()
-		if _, err := s.Open(t.Context(), in, 0, 1000); !errors.Is(err, storage.ErrChanged) {
-			t.Errorf("%s: open: %v", what, err)
+			if _, err := io.ReadFull(r, make([]byte, read.before)); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.ReadFull(r, make([]byte, read.after))
+			if whole := read.after >= read.want-read.before || read.after >= 2<<20; whole && !errors.Is(err, storage.ErrChanged) {
+				t.Errorf("%s: %+v: read %v", what, read, err)
+			}
+			if err != nil {
+				if n, err := r.Read(make([]byte, 100)); n != 0 || !errors.Is(err, storage.ErrChanged) {
+					t.Errorf("%s: %+v: the next read: %d bytes, %v", what, read, n, err)
+				}
+			}
+			if cerr := r.Close(); err == nil && !errors.Is(cerr, storage.ErrChanged) {
+				t.Errorf("%s: %+v: close: %v", what, read, cerr)
+			}
+			if _, err := s.Open(t.Context(), in, 0, 1000); !errors.Is(err, storage.ErrChanged) {
+				t.Errorf("%s: open: %v", what, err)
+			}
+			write(t, name, make([]byte, size))
+			if in, err = s.Stat(t.Context(), "f.csv"); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 

@@ -64,6 +64,7 @@ type Store interface {
 	Stat(ctx context.Context, path string) (Info, error)
 	// Open reads the version named by info (Path, Size and Version are used) from off to the end of the file. The reader
 	// fetches ahead up to off+want, and little beyond it. It ends with io.EOF at info.Size exactly; an earlier end is an
-	// error (ErrChanged where the file got shorter). Opening may be lazy: errors may come from Read. Close releases all.
+	// error (ErrChanged where the file got shorter). Opening may be lazy: errors may come from Read. Close releases all; it
+	// returns ErrChanged where less than want was read and that may be of another version.
 	Open(ctx context.Context, info Info, off, want int64) (io.ReadCloser, error)
 }
