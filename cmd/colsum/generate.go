@@ -11,6 +11,9 @@ import (
 	"runtime"
 	"strings"
 
+	"colsum/csvsum"
+	"colsum/decimal"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -19,6 +22,7 @@ type GenerateCmd struct {
 	Columns int    `required:"" env:"COLSUM_GENERATE_COLUMNS" placeholder:"N" help:"Number columns, besides the time column in front."`
 	Rows    int64  `required:"" env:"COLSUM_GENERATE_ROWS" placeholder:"N" help:"Records, besides the header."`
 	Out     string `default:"-" placeholder:"PATH" help:"A file on this machine, s3://bucket/key, or - for the standard output (default -)."`
+	Check   bool   `help:"Read the file back when it is written and compare its sums with those of the numbers that were made."`
 	Seed    uint64 `default:"1" placeholder:"S" help:"Equal seeds give equal files (default 1)."`
 
 	AccessFlags
@@ -33,7 +37,7 @@ The file appears under its name only when it is complete.
 
 Examples:
   colsum generate --columns 100 --rows 3000000 --out data/big.csv
-  colsum generate --columns 100 --rows 300000 --out s3://bucket/seed.csv
+  colsum generate --columns 100 --rows 300000 --check --out s3://bucket/seed.csv
   colsum generate --columns 3 --rows 5`
 }
 
@@ -47,6 +51,10 @@ func (c *GenerateCmd) Validate() error {
 		return usagef("--rows: must be at most %d, got %d", int64(maxRows), c.Rows)
 	case c.Out == "":
 		return usagef("--out: must name a file, s3://bucket/key or -")
+	case c.Check && c.Out == "-":
+		return usagef("--check: needs --out, the standard output cannot be read back")
+	case c.Check && c.Columns > csvsum.MaxSelected:
+		return usagef("--check: takes at most %d columns, got %d", csvsum.MaxSelected, c.Columns)
 	}
 	return nil
 }
@@ -54,7 +62,7 @@ func (c *GenerateCmd) Validate() error {
 func (c *GenerateCmd) Run(ctx context.Context) error {
 	if c.Out == "-" {
 		w := bufio.NewWriter(os.Stdout)
-		if err := generate(ctx, w, c.Columns, c.Rows, c.Seed, nil); err != nil {
+		if err := generate(ctx, w, c.Columns, c.Rows, c.Seed, nil, nil); err != nil {
 			return err
 		}
 		return w.Flush()
@@ -64,14 +72,21 @@ func (c *GenerateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer w.Abort()
+	var written *tally
+	if c.Check {
+		written = newTally(c.Columns)
+	}
 	bar := newBar(estimate(c.Columns, c.Rows), "generate "+filepath.Base(c.Out))
-	err = generate(ctx, w, c.Columns, c.Rows, c.Seed, bar.add)
+	err = generate(ctx, w, c.Columns, c.Rows, c.Seed, written, bar.add)
 	bar.finish()
 	if err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("write %s: %w", c.Out, err)
+	}
+	if c.Check {
+		return c.check(ctx, written)
 	}
 	return nil
 }
@@ -85,8 +100,8 @@ func estimate(columns int, rows int64) int64 {
 }
 
 // generate writes the file to w. Blocks of rows are made in parallel and written in order; their contents depend on
-// columns, rows and seed only. progress, unless nil, is told of bytes written.
-func generate(ctx context.Context, w io.Writer, columns int, rows int64, seed uint64, progress func(int64)) error {
+// columns, rows and seed only. written, unless nil, gets the sums; progress, unless nil, is told of bytes written.
+func generate(ctx context.Context, w io.Writer, columns int, rows int64, seed uint64, written *tally, progress func(int64)) error {
 	if _, err := io.WriteString(w, header(columns)); err != nil {
 		return err
 	}
@@ -122,6 +137,11 @@ func generate(ctx context.Context, w io.Writer, columns int, rows int64, seed ui
 	})
 	for range workers {
 		g.Go(func() error {
+			var sums []decimal.Sum
+			if written != nil {
+				sums = make([]decimal.Sum, columns)
+				defer func() { written.add(sums) }()
+			}
 			for j := range jobs {
 				var buf []byte
 				select {
@@ -129,7 +149,7 @@ func generate(ctx context.Context, w io.Writer, columns int, rows int64, seed ui
 				default:
 				}
 				first := j.i * block
-				j.text <- appendRows(buf[:0], columns, first, min(block, rows-first), seed, uint64(j.i))
+				j.text <- appendRows(buf[:0], columns, first, min(block, rows-first), seed, uint64(j.i), sums)
 			}
 			return nil
 		})

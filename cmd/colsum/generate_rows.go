@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"colsum/decimal"
 )
 
 // firstTime is the time of the first record; each following one is a second later.
@@ -18,15 +20,19 @@ const maxRows = 200_000_000_000
 // different files on different machines.
 func blockRows(columns int) int64 { return max(1, 50_000/int64(columns)) }
 
-// appendRows appends rows [first, first+n), the block-th block of the file.
-func appendRows(b []byte, columns int, first, n int64, seed, block uint64) []byte {
+// appendRows appends rows [first, first+n), the block-th block of the file. Unless sums is nil, the numbers are added to it.
+func appendRows(b []byte, columns int, first, n int64, seed, block uint64, sums []decimal.Sum) []byte {
 	// The streams of neighbouring blocks must not resemble each other: the block number is spread over all bits.
 	rng := rand.NewPCG(seed, (block+1)*0x9e3779b97f4a7c15)
 	for row := first; row < first+n; row++ {
 		b = time.Unix(firstTime+row, 0).UTC().AppendFormat(b, time.DateTime)
-		for range columns {
+		for i := range columns {
 			b = append(b, ',')
+			cell := len(b)
 			b = appendDecimal(b, rng.Uint64(), rng)
+			if sums != nil {
+				sums[i].AddCell(b[cell:], '.')
+			}
 		}
 		b = append(b, '\n')
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -48,6 +49,43 @@ func TestAppendDecimal(t *testing.T) {
 	for _, r := range []uint64{0, 1, 1<<64 - 1} {
 		if v, err := strconv.ParseFloat(string(appendDecimal(nil, r, rng)), 64); err != nil || v <= 0 || v >= 1 {
 			t.Errorf("appendDecimal(%d) gives %v, %v", r, v, err)
+		}
+	}
+}
+
+// --check passes what was written, and finds what was not.
+func TestGenerateCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	mustRun(t, "generate", "--columns=30", "--rows=5000", "--check", "--out", path)
+	plain := filepath.Join(t.TempDir(), "a.csv")
+	mustRun(t, "generate", "--columns=30", "--rows=5000", "--out", plain)
+	want, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("the file is another one with --check")
+	}
+	written := newTally(30)
+	if err := generate(t.Context(), io.Discard, 30, 5000, 1, written, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := GenerateCmd{Columns: 30, Rows: 5000, Out: path}
+	if err := c.check(t.Context(), written); err != nil {
+		t.Error(err)
+	}
+	digit := bytes.LastIndexByte(got, '.') + 3
+	got[digit] = '0' + (got[digit]-'0'+1)%10
+	for what, text := range map[string][]byte{"another digit": got, "a row less": want[:bytes.LastIndexByte(want[:len(want)-1], '\n')+1]} {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.check(t.Context(), written); err == nil || !strings.HasPrefix(err.Error(), "check ") {
+			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
@@ -109,12 +147,12 @@ func TestGenerateInterrupted(t *testing.T) {
 
 func BenchmarkGenerate(b *testing.B) {
 	var n int64
-	if err := generate(b.Context(), io.Discard, 100, 2000, 1, func(k int64) { n += k }); err != nil {
+	if err := generate(b.Context(), io.Discard, 100, 2000, 1, nil, func(k int64) { n += k }); err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(n)
 	for b.Loop() {
-		if err := generate(b.Context(), io.Discard, 100, 2000, 1, nil); err != nil {
+		if err := generate(b.Context(), io.Discard, 100, 2000, 1, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
