@@ -338,6 +338,39 @@ mdone:
 	VZEROUPPER
 	RET
 
+// The AVX-512 functions write positions by two macros: K1 has the bits of a block, BX their number; DI is where to write, Z12
+// the block's base in each lane, Z10 the iota. WRITE_EIGHT writes the first eight and goes on at more if there are others,
+// where WRITE_ALL writes them all and goes back to next.
+#define WRITE_EIGHT(more) \
+	VPCOMPRESSB.Z Z10, K1, Z1; \
+	VPMOVZXBD     X1, Y2;      \
+	VPADDD        Y12, Y2, Y2; \
+	VMOVDQU       Y2, (DI);    \
+	CMPQ          BX, $8;      \
+	JGT           more
+
+#define WRITE_ALL(next) \
+	VPMOVZXBD     X1, Z2;      \
+	VPADDD        Z12, Z2, Z2; \
+	VMOVDQU32     Z2, (DI);    \
+	CMPQ          BX, $16;     \
+	JLE           next;        \
+	VEXTRACTI32X4 $1, Z1, X2;  \
+	VPMOVZXBD     X2, Z2;      \
+	VPADDD        Z12, Z2, Z2; \
+	VMOVDQU32     Z2, 64(DI);  \
+	CMPQ          BX, $32;     \
+	JLE           next;        \
+	VEXTRACTI32X4 $2, Z1, X2;  \
+	VPMOVZXBD     X2, Z2;      \
+	VPADDD        Z12, Z2, Z2; \
+	VMOVDQU32     Z2, 128(DI); \
+	VEXTRACTI32X4 $3, Z1, X2;  \
+	VPMOVZXBD     X2, Z2;      \
+	VPADDD        Z12, Z2, Z2; \
+	VMOVDQU32     Z2, 192(DI); \
+	JMP           next
+
 // func flattenAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32) (count, newlines int, quotes uint64)
 //
 // As flattenAVX2, by compressing an iota (VBMI2). Up to 15 words behind the last position are overwritten. Instructions on mask
@@ -386,12 +419,7 @@ loop5:
 	VPTESTNMB Z1, Z1, K1
 	KMOVQ K1, BX
 	POPCNTQ BX, BX
-	VPCOMPRESSB.Z Z10, K1, Z1
-	VPMOVZXBD X1, Y2
-	VPADDD Y12, Y2, Y2
-	VMOVDQU Y2, (DI)
-	CMPQ BX, $8
-	JGT more5
+	WRITE_EIGHT(more5)
 
 next5:
 	LEAQ (DI)(BX*4), DI
@@ -424,26 +452,7 @@ done5:
 	RET
 
 more5:
-	VPMOVZXBD X1, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, (DI)
-	CMPQ BX, $16
-	JLE next5
-	VEXTRACTI32X4 $1, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 64(DI)
-	CMPQ BX, $32
-	JLE next5
-	VEXTRACTI32X4 $2, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 128(DI)
-	VEXTRACTI32X4 $3, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 192(DI)
-	JMP next5
+	WRITE_ALL(next5)
 
 // func flattenQuotedAVX512(p *byte, blocks int, base uint32, chars uint32, pos *uint32, state *parity) (count, newlines int)
 //
@@ -514,12 +523,7 @@ qloop5:
 	KMOVQ BX, K1
 	POPCNTQ BX, BX
 	VPADDB Z2, Z6, K1, Z6
-	VPCOMPRESSB.Z Z10, K1, Z1
-	VPMOVZXBD X1, Y2
-	VPADDD Y12, Y2, Y2
-	VMOVDQU Y2, (DI)
-	CMPQ BX, $8
-	JGT qmore5
+	WRITE_EIGHT(qmore5)
 
 qnext5:
 	LEAQ (DI)(BX*4), DI
@@ -555,26 +559,7 @@ qdone5:
 	RET
 
 qmore5:
-	VPMOVZXBD X1, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, (DI)
-	CMPQ BX, $16
-	JLE qnext5
-	VEXTRACTI32X4 $1, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 64(DI)
-	CMPQ BX, $32
-	JLE qnext5
-	VEXTRACTI32X4 $2, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 128(DI)
-	VEXTRACTI32X4 $3, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 192(DI)
-	JMP qnext5
+	WRITE_ALL(qnext5)
 
 // func flattenMasksAVX512(m *masks, blocks int, base uint32, pos *uint32) (count int)
 //
@@ -593,12 +578,7 @@ mloop5:
 	MOVQ (SI), BX
 	KMOVQ BX, K1
 	POPCNTQ BX, BX
-	VPCOMPRESSB.Z Z10, K1, Z1
-	VPMOVZXBD X1, Y2
-	VPADDD Y12, Y2, Y2
-	VMOVDQU Y2, (DI)
-	CMPQ BX, $8
-	JGT mmore5
+	WRITE_EIGHT(mmore5)
 
 mnext5:
 	LEAQ (DI)(BX*4), DI
@@ -613,26 +593,7 @@ mnext5:
 	RET
 
 mmore5:
-	VPMOVZXBD X1, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, (DI)
-	CMPQ BX, $16
-	JLE mnext5
-	VEXTRACTI32X4 $1, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 64(DI)
-	CMPQ BX, $32
-	JLE mnext5
-	VEXTRACTI32X4 $2, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 128(DI)
-	VEXTRACTI32X4 $3, Z1, X2
-	VPMOVZXBD X2, Z2
-	VPADDD Z12, Z2, Z2
-	VMOVDQU32 Z2, 192(DI)
-	JMP mnext5
+	WRITE_ALL(mnext5)
 
 DATA flattenIota<>+0(SB)/8, $0x706050403020100
 DATA flattenIota<>+8(SB)/8, $0xf0e0d0c0b0a0908
