@@ -18,7 +18,7 @@ func (s *scan) batch(i int) (taken int) {
 	if s.base+int64(s.seen) > s.end || int64(s.seen-s.rec) > s.spec.limit() {
 		return 0 // a record may not be ours, or be too long
 	}
-	for s.records > 0 {
+	for s.records > 0 && !s.doomed {
 		if s.comments && s.buf[s.rec] == s.comment {
 			break
 		}
@@ -34,17 +34,18 @@ func (s *scan) batch(i int) (taken int) {
 			some := min(left, pairCells)
 			pos := s.pos[i+taken-1 : i+taken+some*width]
 			if s.doomed = !s.add(pos, some, width, n); s.doomed {
-				return taken
+				break
 			}
 			left -= some
 			taken += some * width
 			s.rec = int(pos[some*width]) + 1
 			s.records -= some
 		}
-		if s.p.Rows == rows { // nothing but blank lines
-			s.p.Columns, s.lanes = s.p.Columns[:had], s.lanes[:min(had, len(s.lanes))]
-		} else {
+		switch {
+		case s.p.Rows > rows:
 			s.p.Width = max(s.p.Width, width)
+		case !s.doomed: // nothing but blank lines
+			s.p.Columns, s.lanes = s.p.Columns[:had], s.lanes[:min(had, len(s.lanes))]
 		}
 	}
 	s.fresh = taken > 0 && s.newline == '\r'
