@@ -55,7 +55,7 @@ func (a *API) KeepAnnounced(ctx context.Context, join []string) error {
 func (a *API) announcement(join []string, n int) (path, to string, body any) {
 	self := a.cfg.Self
 	stats := a.cluster.Stats()
-	if stats.Last == 0 && len(join) > 0 { // never a member: one that was removed has a log
+	if len(join) > 0 && !a.cluster.Joined() { // one that was removed had joined
 		return "/api/cluster/add", baseURL(join[n%len(join)]), addBody{ID: self.ID, Raft: self.Raft}
 	}
 	leader, leads, ok := a.works.Leader()

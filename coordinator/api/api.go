@@ -39,6 +39,7 @@ type Cluster interface {
 	ID() string
 	Members() []raftnode.Member
 	Stats() raftnode.Stats
+	Joined() bool
 	LeaderChanged() <-chan struct{}
 	Membership
 }

@@ -186,7 +186,9 @@ func (v *view) LeaderChanged() <-chan struct{} {
 
 func (v *view) ID() string                 { return "me" }
 func (v *view) Members() []raftnode.Member { return nil }
-func (v *view) Stats() raftnode.Stats      { return raftnode.Stats{} }
+func (*view) Joined() bool                 { return true }
+
+func (v *view) Stats() raftnode.Stats { return raftnode.Stats{} }
 func (v *view) Submit(context.Context, coordinator.SubmitRequest) (string, error) {
 	v.submits.Add(1)
 	return "local", v.submit()

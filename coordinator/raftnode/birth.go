@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -26,16 +27,19 @@ const (
 //   - a leader, elected without it, has brought its log up to an entry of that leader's own term that is committed: then it
 //     has all that was ever committed, as a new member would.
 //
-// Both are remembered in identity.json. A node that joins a cluster takes the second way. So the first start of a cluster needs all its nodes; every later one a majority.
+// Both are remembered in identity.json. A node that joins a cluster takes the second way; it may be born before it is a member
+// for certain, since a leader brings the log up to one that it is about to take in. So the first start of a cluster needs all
+// its nodes; every later one a majority.
 //
 // What remains, and is why a lost node is better removed and added anew (see the package comment): a vote that was cast just
 // before the loss, in an election that is still under way.
 
-// gate stands between raft's transport and raft, and turns elections away while the node is unborn.
+// gate stands between raft's transport and raft, turns elections away while the node is unborn, and notes what others accept.
 type gate struct {
 	*raft.NetworkTransport
 	unborn atomic.Bool
 	passed chan raft.RPC
+	acks   acks
 }
 
 func newGate(t *raft.NetworkTransport) *gate {
@@ -88,26 +92,29 @@ func (g *gate) answer(rpc raft.RPC, last func() uint64) bool {
 	return true
 }
 
-// beBorn waits until this node may vote, and sees to it.
-func (n *Node) beBorn(members raft.Configuration) {
+// grow waits until this node may vote and, where it joins a cluster, is a member; and sees to it.
+func (n *Node) grow(members raft.Configuration) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	var told time.Time
-	for {
+	for n.gate.unborn.Load() || !n.joined.Load() {
 		var err error
-		if n.raft.LastIndex() == 0 {
+		switch {
+		case !n.gate.unborn.Load():
+			err = n.join()
+		case n.raft.LastIndex() == 0:
 			err = n.firstStart(members)
-		} else if !n.hasAllCommitted() {
+		case !n.hasAllCommitted():
 			err = errors.New("no leader has brought its log up to date yet")
-		} else {
+		default:
 			err = n.born()
 		}
 		if err == nil {
-			return
+			continue
 		}
 		if time.Since(told) >= probeTold {
 			if !told.IsZero() {
-				n.log.Warn("this node began with an empty folder and does not vote yet", "because", err)
+				n.log.Warn("this node is no whole member of the cluster yet", "because", err)
 			}
 			told = time.Now()
 		}
@@ -166,9 +173,52 @@ func (n *Node) hasAllCommitted() bool {
 
 // born makes this a node like the others, for good.
 func (n *Node) born() error {
-	if err := writeIdentity(filepath.Join(n.cfg.Dir, identityFile), identity{Cluster: n.cfg.Cluster, Node: n.cfg.ID}); err != nil {
+	n.identity.Unborn = false
+	if err := writeIdentity(filepath.Join(n.cfg.Dir, identityFile), n.identity); err != nil {
 		return err
 	}
 	n.gate.unborn.Store(false)
 	return nil
 }
+
+// join remembers, for good, that this node is a member, once the membership that says so is committed. Before that it may come
+// to nothing: with the leader who proposed it.
+func (n *Node) join() error {
+	self := func(s raft.Server) bool { return s.ID == raft.ServerID(n.cfg.ID) }
+	term, committed := n.raft.CurrentTerm(), n.raft.CommitIndex()
+	pending, err := n.changesBehind(committed)
+	switch {
+	case err != nil:
+		return err
+	case pending, !slices.ContainsFunc(n.servers(), self):
+		return errors.New("no cluster has taken it in yet")
+	case !n.hasAllCommitted() || n.raft.CurrentTerm() != term:
+		return errors.New("no leader has brought its log up to date yet")
+	}
+	n.identity.Joined = true
+	if err := writeIdentity(filepath.Join(n.cfg.Dir, identityFile), n.identity); err != nil {
+		return err
+	}
+	n.joined.Store(true)
+	return nil
+}
+
+// changesBehind reports whether the log has changes of the membership behind an entry. Within one term it may grow and is never
+// cut.
+func (n *Node) changesBehind(index uint64) (bool, error) {
+	for last := n.raft.LastIndex(); index < last; {
+		index++
+		var entry raft.Log
+		if err := n.logs.GetLog(index, &entry); err != nil {
+			return false, fmt.Errorf("look at raft log: %w", err)
+		}
+		if entry.Type == raft.LogConfiguration {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Joined reports whether this node is, or has been, a member of its cluster for certain. While it is not, one that joins has to
+// ask to be taken in, again and again: that a leader has begun to do so does not mean that it comes about.
+func (n *Node) Joined() bool { return n.joined.Load() }

@@ -17,6 +17,8 @@ type identity struct {
 	Node    string `json:"node"`
 	// Unborn: the node may not vote yet, see birth.go.
 	Unborn bool `json:"unborn,omitempty"`
+	// Joined: a membership that has this node in it was committed, see Node.Joined.
+	Joined bool `json:"joined,omitempty"`
 }
 
 // claim checks that dir belongs to want, and makes it so if it belongs to nobody yet. It returns what the folder says.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"colsum/fsm"
@@ -54,7 +55,8 @@ type Node struct {
 	logs  raft.LogStore
 
 	listening net.Addr
-	identity  identity // as found at Open
+	identity  identity    // as the folder has it; grow's once Open has returned
+	joined    atomic.Bool // see Joined
 
 	notify   chan bool             // from raft: leadership won or lost, in order
 	observed chan raft.Observation // from raft: who leads, who answers
@@ -117,7 +119,7 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start raft: %w", err)
 	}
-	if err := n.joined(snapshots); err != nil {
+	if err := n.whole(snapshots); err != nil {
 		return nil, errors.Join(err, n.raft.Shutdown().Error())
 	}
 	n.watcher = raft.NewObserver(n.observed, false, wanted)
@@ -126,15 +128,13 @@ func Open(cfg Config, state *fsm.FSM) (node *Node, err error) {
 	n.done.Go(n.watch)
 	n.done.Go(func() { n.guard.watch(n.quit) })
 	n.done.Go(n.hurry)
-	if n.gate.unborn.Load() {
-		n.done.Go(func() { n.beBorn(members) })
-	}
+	n.done.Go(func() { n.grow(members) })
 	return n, nil
 }
 
-// joined reports an error if snapshots and log do not make a whole state. Raft takes an older snapshot where the newest is
+// whole reports an error if snapshots and log do not make a whole state. Raft takes an older snapshot where the newest is
 // damaged, but the log may have been cut behind that one; and it takes a folder that has lost both for a new one.
-func (n *Node) joined(snapshots raft.SnapshotStore) error {
+func (n *Node) whole(snapshots raft.SnapshotStore) error {
 	list, err := snapshots.List()
 	if err != nil {
 		return fmt.Errorf("list snapshots: %w", err)
@@ -255,6 +255,7 @@ func (n *Node) raftConfig(logger hclog.Logger) *raft.Config {
 func (n *Node) bootstrap(conf *raft.Config, snapshots raft.SnapshotStore) (raft.Configuration, error) {
 	members := n.cfg.members()
 	n.gate.unborn.Store(n.identity.Unborn)
+	n.joined.Store(n.identity.Joined || !n.cfg.Join)
 	old, err := raft.HasExistingState(n.logs, n.store, snapshots)
 	if err != nil {
 		return members, fmt.Errorf("look at raft log: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hashicorp/raft"
 )
@@ -12,37 +13,52 @@ import (
 // It writes nothing. Errors: ErrNotLeader when this node does not lead or no longer does, ctx's error, ErrClosed.
 //
 // It follows the read index rule of the raft thesis (section 6.4): an entry of this term must be committed (ready), the
-// commit index is taken down, a majority confirms the leadership, and the state machine catches up to that index. The
-// term is compared before and after, so that a leadership that was lost and won again in between does not pass.
+// commit index is taken down, a majority confirms the leadership by accepting what was sent after that (see acks), and the
+// state machine catches up to that index. The term is compared before and after, so that a leadership that was lost and won
+// again in between does not pass.
 func (n *Node) ReadBarrier(ctx context.Context) error {
 	term, err := n.leadingTerm(ctx)
 	if err != nil {
 		return fmt.Errorf("read barrier: %w", err)
 	}
 	index := n.raft.CommitIndex()
-	if !n.enter() {
-		return fmt.Errorf("read barrier: %w", ErrClosed)
-	}
-	f := n.raft.VerifyLeader()
-	done := make(chan error, 1)
-	go func() { defer n.inflight.Done(); done <- f.Error() }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		return fmt.Errorf("read barrier: %w", context.Cause(ctx))
-	case <-n.quit:
-		return fmt.Errorf("read barrier: %w", ErrClosed)
-	}
-	if err != nil {
-		return fmt.Errorf("read barrier: %w: %w", ErrNotLeader, err)
-	}
-	if n.raft.CurrentTerm() != term {
-		return fmt.Errorf("read barrier: %w: the term has changed", ErrNotLeader)
+	for begun := time.Now(); ; {
+		if err := n.verifyLeader(ctx); err != nil {
+			return fmt.Errorf("read barrier: %w", err)
+		}
+		if n.raft.CurrentTerm() != term {
+			return fmt.Errorf("read barrier: %w: the term has changed", ErrNotLeader)
+		}
+		if n.gate.acks.majority(n.servers(), raft.ServerID(n.cfg.ID), term, begun) {
+			break
+		}
+		// Answers that had been on their way: what raft sent for these calls is so now.
 	}
 	if err := n.waitApplied(ctx, index); err != nil {
 		return fmt.Errorf("read barrier: %w", err)
 	}
 	return nil
+}
+
+// verifyLeader asks the others whether this node leads.
+func (n *Node) verifyLeader(ctx context.Context) error {
+	if !n.enter() {
+		return ErrClosed
+	}
+	f := n.raft.VerifyLeader()
+	done := make(chan error, 1)
+	go func() { defer n.inflight.Done(); done <- f.Error() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrNotLeader, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-n.quit:
+		return ErrClosed
+	}
 }
 
 // leadingTerm waits until the barrier of the present leadership has passed and returns its term.
