@@ -20,11 +20,10 @@ type shape struct {
 // shapes are the kinds of files that must all be fast: no kernel should be more than four times slower on one of them, byte
 // for byte, than on the fastest. Where no more is said, a row has 101 cells and every 10th is summed. What stays slower than
 // that, and why:
-//   - all or short cells summed ("all ...", "one short column", "10000 columns all", portable "quoted all"): the work is by
-//     the cell, 4 to 5 ns with vectors, 15 to 25 ns without, and there are only four bytes to a cell;
-//   - "empty": a position is written for every byte;
-//   - exponents and long numbers (up to about 8 times): decimal reads them one by one, in about 20 ns;
-//   - quotes within fields ("text", "inner quotes", 7 times): the masks of a block are looked at again for each such field.
+//   - all or short cells summed ("all short integers", "one short column", "short exponents", "10000 columns all"; without
+//     vectors "quoted all" and "all selected" as well): the work is by the cell, 3 to 5 ns with vectors, 8 to 25 ns without, 20 ns
+//     for one with an exponent, and there are only a few bytes to a cell;
+//   - "empty": a position is written for every byte.
 var shapes = []shape{
 	{"decimals", Options{}, row(101, "\n", decimals)},
 	{"negatives", Options{}, row(101, "\n", func(rnd *rand.Rand, b []byte) []byte { return float(b, rnd.NormFloat64()) })},
