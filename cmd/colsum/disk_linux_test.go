@@ -70,6 +70,11 @@ func (c *testCluster) equal() {
 func TestFollowerWithAFullDiskCatchesUp(t *testing.T) {
 	c := startCluster(t, 3, 1)
 	leader, follower := c.leader()
+	// What is in its log already, and finds no room in its state, ends the node: so nothing may be under way.
+	for i, p := range c.nodes {
+		c.becomes(p.name, map[bool]string{true: "leader", false: "follower"}[i == leader])
+	}
+	c.equal()
 	c.nodes[follower].fill(t, true)
 	for i := range 5 {
 		c.result(leader, c.submit(leader, fmt.Sprintf("f%d.csv", i%2), 64<<10))
