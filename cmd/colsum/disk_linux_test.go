@@ -35,6 +35,16 @@ func (p *process) restarted(t testing.TB) {
 	}
 }
 
+// recovers waits until node i is ready, and starts it whenever it has ended, as a service manager does: a write that was begun
+// while there was no room may end it a moment later.
+func (c *testCluster) recovers(i int) {
+	c.t.Helper()
+	eventually(c.t, c.nodes[i].name+" is ready again", func() (bool, string) {
+		c.nodes[i].restarted(c.t)
+		return call(c.t.Context(), "GET", c.http[i]+"/readyz", "", nil, nil)
+	})
+}
+
 // equal waits until all nodes stand at the same entry of the log and compares their states.
 func (c *testCluster) equal() {
 	c.t.Helper()
@@ -102,7 +112,7 @@ func TestLeaderWithAFullDiskGivesWay(t *testing.T) {
 		c.result(other, c.submit(other, fmt.Sprintf("f%d.csv", i%2), 64<<10))
 	}
 	c.nodes[leader].fill(t, false)
-	c.nodes[leader].restarted(t)
+	c.recovers(leader)
 	c.ready()
 	c.submit(leader, "small.csv", 64<<10)
 	c.check()
@@ -118,7 +128,7 @@ func TestLoneNodeWithAFullDisk(t *testing.T) {
 		t.Errorf("a work was accepted that cannot be written down: %s", text)
 	}
 	c.nodes[0].fill(t, false)
-	c.nodes[0].restarted(t)
+	c.recovers(0)
 	c.ready()
 	c.result(0, c.submit(0, "f1.csv", 64<<10))
 	list := c.list()

@@ -83,6 +83,9 @@ func (c *testCluster) fillWithWorks(p *process) {
 
 // The filesystem of a follower is full: the others go on; with room again it catches up.
 func TestFollowerOnAFullFilesystem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	dir := t.TempDir()
 	disks := mountSmallDisks(t, dir, 3)
 	c := startClusterIn(t, dir, 3, 1)
@@ -92,7 +95,7 @@ func TestFollowerOnAFullFilesystem(t *testing.T) {
 	c.fillWithWorks(c.nodes[follower])
 	c.result(leader, c.submit(leader, "f1.csv", 64<<10))
 	disks[follower].free(t)
-	c.nodes[follower].restarted(t)
+	c.recovers(follower)
 	c.ready()
 	c.result(follower, c.submit(follower, "f0.csv", 64<<10))
 	c.check()
@@ -101,6 +104,9 @@ func TestFollowerOnAFullFilesystem(t *testing.T) {
 
 // The filesystem of the leader is full: another leads; with room again it is a member like any other.
 func TestLeaderOnAFullFilesystem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	dir := t.TempDir()
 	disks := mountSmallDisks(t, dir, 3)
 	c := startClusterIn(t, dir, 3, 1)
@@ -114,7 +120,7 @@ func TestLeaderOnAFullFilesystem(t *testing.T) {
 		return v.Leader != "" && v.Leader != c.nodes[leader].name, v.Leader
 	})
 	disks[leader].free(t)
-	c.nodes[leader].restarted(t)
+	c.recovers(leader)
 	c.ready()
 	c.result(leader, c.submit(leader, "f0.csv", 64<<10))
 	c.check()
@@ -123,6 +129,9 @@ func TestLeaderOnAFullFilesystem(t *testing.T) {
 
 // The filesystem of the only node is full: works are refused, with a code; with room again all that were accepted are done.
 func TestLoneNodeOnAFullFilesystem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	dir := t.TempDir()
 	disks := mountSmallDisks(t, dir, 1)
 	c := startClusterIn(t, dir, 1, 1)
@@ -145,7 +154,7 @@ func TestLoneNodeOnAFullFilesystem(t *testing.T) {
 		t.Errorf("its log does not say why: %s", text)
 	}
 	disks[0].free(t)
-	c.nodes[0].restarted(t)
+	c.recovers(0)
 	c.ready()
 	// The request that was refused is asked again: whatever became of it, there is one work of this key.
 	var accepted struct {
